@@ -1,0 +1,122 @@
+//! Reads YAML files document by document, so that one misshapen entry hides no other.
+//!
+//! A file holds one or more documents between lines of `---`. The first key of a document says what it is
+//! (`alarm: CacheMissRateSpike`), and each is read into a type of its own with the place of every value kept
+//! (`Spanned`). A document that does not fit becomes a [`Problem`](super::problem::Problem); the others are still read.
+
+use std::sync::Arc;
+
+use serde::de::DeserializeOwned;
+pub use serde_saphyr::Spanned;
+
+use super::problem::{Place, Problems};
+
+/// One document of a file, not yet understood.
+#[derive(Clone, Debug)]
+pub struct Document {
+    file: Arc<str>,
+    /// Lines of the file before this document.
+    offset: u64,
+    text: String,
+}
+
+impl Document {
+    /// The documents of a file; those of blank lines and comments only are left out.
+    pub fn split(file: &str, text: &str) -> Vec<Self> {
+        let file: Arc<str> = file.into();
+        let mut documents = vec![Self { file: file.clone(), offset: 0, text: String::new() }];
+        for (number, line) in text.lines().enumerate() {
+            if line.trim_end() == "---" {
+                documents.push(Self { file: file.clone(), offset: number as u64 + 1, text: String::new() });
+            } else if let Some(document) = documents.last_mut() {
+                document.text.push_str(line);
+                document.text.push('\n');
+            }
+        }
+        documents
+            .retain(|document| document.text.lines().any(|line| !matches!(line.trim().as_bytes(), [] | [b'#', ..])));
+        documents
+    }
+
+    /// The first key: what kind of thing this document describes. `None` when it is not a mapping.
+    pub fn kind(&self) -> Option<&str> {
+        let line = self.text.lines().find(|line| !matches!(line.trim().as_bytes(), [] | [b'#', ..]))?;
+        line.split_once(':').map(|(key, _)| key.trim())
+    }
+
+    /// Reads the document into `T`, or notes why it cannot be.
+    pub fn read<T: DeserializeOwned>(&self, problems: &mut Problems) -> Option<T> {
+        match serde_saphyr::from_str::<T>(&self.text) {
+            Ok(value) => Some(value),
+            Err(error) => {
+                let at = error.location();
+                let place = at.map_or_else(|| self.start(), |at| self.at(at.line(), at.column()));
+                problems.add(&place, plain(&error.to_string()));
+                None
+            }
+        }
+    }
+
+    /// Where the document starts.
+    pub fn start(&self) -> Place {
+        self.at(1, 1)
+    }
+
+    /// The place of a value that was read from this document.
+    pub fn place_of<T>(&self, value: &Spanned<T>) -> Place {
+        self.at(value.referenced.line(), value.referenced.column())
+    }
+
+    /// The place of the first line that contains `needle`, or the start: for values that carry no position.
+    pub fn find(&self, needle: &str) -> Place {
+        let found = self.text.lines().enumerate().find_map(|(line, text)| Some((line, text.find(needle)?)));
+        found.map_or_else(|| self.start(), |(line, column)| self.at(line as u64 + 1, column as u64 + 1))
+    }
+
+    fn at(&self, line: u64, column: u64) -> Place {
+        Place { file: self.file.clone(), line: self.offset + line, column }
+    }
+}
+
+/// The first sentence of the reader's message: the snippet and position that follow are ours to print.
+fn plain(message: &str) -> String {
+    let first = message.lines().next().unwrap_or(message);
+    let first = first.strip_prefix("error: ").unwrap_or(first);
+    match first.find(" at line ") {
+        Some(end) => first[..end].to_owned(),
+        None => first
+            .strip_prefix("line ")
+            .and_then(|rest| rest.split_once(": "))
+            .map_or(first, |(_, rest)| rest)
+            .to_owned(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde::Deserialize;
+
+    use super::*;
+
+    #[derive(Deserialize, Debug)]
+    #[serde(deny_unknown_fields)]
+    struct Knob {
+        knob: Spanned<String>,
+        to: u64,
+    }
+
+    const FILE: &str =
+        "# two good ones around a bad one\nknob: a\nto: 1\n---\nknob: b\ntto: 2\n---\n\nknob: c\nto: 3\n";
+
+    #[test]
+    fn a_bad_document_is_reported_with_its_line_and_hides_no_other() {
+        let mut problems = Problems::default();
+        let documents = Document::split("knobs.yaml", FILE);
+        let read: Vec<_> = documents.iter().filter_map(|d| Some((d, d.read::<Knob>(&mut problems)?))).collect();
+        let names: Vec<_> = read.iter().map(|(d, k)| (k.knob.value.as_str(), k.to, d.place_of(&k.knob).line)).collect();
+        assert_eq!(names, [("a", 1, 2), ("c", 3, 9)]);
+        let problem = problems.sorted().remove(0);
+        assert_eq!(problem.place.to_string(), "knobs.yaml:6:1");
+        assert!(problem.what.contains("unknown field `tto`"), "{}", problem.what);
+    }
+}

@@ -1,0 +1,297 @@
+//! The board: every knob's present value, who set it, why, until when, and what it was before.
+//!
+//! Changes are compare-and-set on the knob's own version, so that two writers cannot overwrite each other unseen. A
+//! temporary change returns by itself at its deadline ([`Board::expire`], called by the engine): a controller that died
+//! cannot leave cache-only mode on.
+
+use std::{
+    collections::{BTreeMap, VecDeque},
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
+};
+
+use serde::{Deserialize, Serialize};
+use tokio::sync::watch;
+
+use super::{catalogue::Catalogue, value::Value};
+use crate::{clock::Timestamp, ids::KnobName};
+
+/// How many past changes the board remembers.
+const HISTORY: usize = 1_000;
+
+/// A knob's present setting.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Setting {
+    /// The value in force.
+    pub value: Value,
+    /// Grows with every change of this knob; 0 is the configured value.
+    pub version: u64,
+    /// Who set it: `policy:calm-a-backoff-storm`, `operator:aiko`, `expiry`, `configuration`.
+    pub author: String,
+    /// Why, in a sentence.
+    pub reason: String,
+    /// The incident it was set in, if any.
+    pub incident: Option<String>,
+    /// When it returns to the configured value by itself; `None` stays.
+    pub expires: Option<Timestamp>,
+}
+
+/// A wish to change a knob.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Change {
+    /// Which knob.
+    pub knob: KnobName,
+    /// Its new value.
+    pub to: Value,
+    /// The version it is expected to have; `None` takes any.
+    pub expect: Option<u64>,
+    /// Who asks.
+    pub author: String,
+    /// Why.
+    pub reason: String,
+    /// In which incident.
+    pub incident: Option<String>,
+    /// Until when; `None` for a lasting change.
+    pub expires: Option<Timestamp>,
+}
+
+/// A change that was made.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Changed {
+    /// When.
+    pub at: Timestamp,
+    /// Which knob.
+    pub knob: KnobName,
+    /// What it was: setting it again undoes the change.
+    pub from: Value,
+    /// What it is now, with author, reason and deadline.
+    pub setting: Setting,
+}
+
+/// Why a change was not made.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum Refused {
+    /// No such knob.
+    #[error("no knob is called `{knob}`{}", nearest.as_ref().map(|n| format!("; did you mean `{n}`?")).unwrap_or_default())]
+    Unknown {
+        /// What was asked for.
+        knob: KnobName,
+        /// The most similar known name.
+        nearest: Option<KnobName>,
+    },
+    /// Outside the knob's bounds.
+    #[error("`{knob}` stays as it is: {why}")]
+    Bounds {
+        /// Which knob.
+        knob: KnobName,
+        /// Which bound.
+        why: String,
+    },
+    /// Somebody else changed it first.
+    #[error(
+        "`{knob}` was changed by {author} meanwhile (version {found}, expected {expected}); look again, then decide"
+    )]
+    Moved {
+        /// Which knob.
+        knob: KnobName,
+        /// Who changed it.
+        author: String,
+        /// Its version now.
+        found: u64,
+        /// The version the change expected.
+        expected: u64,
+    },
+}
+
+/// All settings that differ from the configuration, as of one version. Small enough to send around whole.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct Document {
+    /// Grows with every change of any knob.
+    pub version: u64,
+    /// The knobs that were ever changed.
+    pub settings: BTreeMap<KnobName, Setting>,
+}
+
+/// The knobs of one engine, shared by everything that reads or turns them.
+#[derive(Debug)]
+pub struct Board {
+    catalogue: Catalogue,
+    state: Mutex<State>,
+    latest: watch::Sender<Arc<Document>>,
+}
+
+#[derive(Debug, Default)]
+struct State {
+    document: Document,
+    history: VecDeque<Changed>,
+}
+
+impl Board {
+    /// A board where every knob stands at its configured value.
+    pub fn new(catalogue: Catalogue) -> Self {
+        Self { catalogue, state: Mutex::default(), latest: watch::Sender::new(Arc::default()) }
+    }
+
+    /// Which knobs there are.
+    pub fn catalogue(&self) -> &Catalogue {
+        &self.catalogue
+    }
+
+    /// A knob's present setting; `None` when there is no such knob.
+    pub fn get(&self, knob: &str) -> Option<Setting> {
+        let configured = self.catalogue.get(knob)?;
+        let set = self.state().document.settings.get(knob).cloned();
+        Some(set.unwrap_or_else(|| Setting {
+            value: configured.default.clone(),
+            version: 0,
+            author: "configuration".into(),
+            reason: "the configured value".into(),
+            incident: None,
+            expires: None,
+        }))
+    }
+
+    /// Makes a change, if its bounds and its expectation allow it.
+    ///
+    /// # Errors
+    /// [`Refused`] says why not; then nothing has changed.
+    pub fn set(&self, change: Change, now: Timestamp) -> Result<Changed, Refused> {
+        let present = self.get(&change.knob).ok_or_else(|| Refused::Unknown {
+            knob: change.knob.clone(),
+            nearest: self.catalogue.nearest(&change.knob).cloned(),
+        })?;
+        if let Some(knob) = self.catalogue.get(&change.knob) {
+            let admitted = knob.bounds.admit(&present.value, &change.to);
+            admitted.map_err(|why| Refused::Bounds { knob: change.knob.clone(), why })?;
+        }
+        let mut state = self.state();
+        let found = state.document.settings.get(&change.knob).map_or(0, |setting| setting.version);
+        if let Some(expected) = change.expect.filter(|expected| *expected != found) {
+            let author = state.document.settings.get(&change.knob).map_or(present.author, |s| s.author.clone());
+            return Err(Refused::Moved { knob: change.knob, author, found, expected });
+        }
+        Ok(self.apply(&mut state, change, present.value, now))
+    }
+
+    /// Returns every change whose deadline has passed to its configured value; what was returned.
+    pub fn expire(&self, now: Timestamp) -> Vec<Changed> {
+        let mut state = self.state();
+        let due = |setting: &Setting| setting.expires.is_some_and(|at| at <= now);
+        let expired: Vec<_> =
+            state.document.settings.iter().filter(|(_, s)| due(s)).map(|(k, s)| (k.clone(), s.clone())).collect();
+        let back = |(knob, old): (KnobName, Setting)| {
+            let to = self.catalogue.get(&knob)?.default.clone();
+            let reason = format!("the time that {} had set was over", old.author);
+            let change = Change {
+                knob,
+                to,
+                expect: None,
+                author: "expiry".into(),
+                reason,
+                incident: old.incident,
+                expires: None,
+            };
+            Some(self.apply(&mut state, change, old.value, now))
+        };
+        expired.into_iter().filter_map(back).collect()
+    }
+
+    /// The next deadline, to wake up for.
+    pub fn next_expiry(&self) -> Option<Timestamp> {
+        self.state().document.settings.values().filter_map(|setting| setting.expires).min()
+    }
+
+    /// Takes over a newer document of the fleet; `false` when it is not newer. Unknown knobs are left out.
+    pub fn adopt(&self, document: Document) -> bool {
+        let mut state = self.state();
+        if document.version <= state.document.version {
+            return false;
+        }
+        state.document = document;
+        state.document.settings.retain(|knob, _| self.catalogue.get(knob).is_some());
+        self.latest.send_replace(Arc::new(state.document.clone()));
+        true
+    }
+
+    /// The document as it stands, and every later one.
+    pub fn subscribe(&self) -> watch::Receiver<Arc<Document>> {
+        self.latest.subscribe()
+    }
+
+    /// The newest changes, newest first, at most `most`.
+    pub fn history(&self, most: usize) -> Vec<Changed> {
+        self.state().history.iter().rev().take(most).cloned().collect()
+    }
+
+    fn apply(&self, state: &mut State, change: Change, from: Value, now: Timestamp) -> Changed {
+        state.document.version += 1;
+        let version = state.document.settings.get(&change.knob).map_or(0, |setting| setting.version) + 1;
+        let Change { knob, to, author, reason, incident, expires, .. } = change;
+        let setting = Setting { value: to, version, author, reason, incident, expires };
+        state.document.settings.insert(knob.clone(), setting.clone());
+        let changed = Changed { at: now, knob, from, setting };
+        state.history.push_back(changed.clone());
+        if state.history.len() > HISTORY {
+            state.history.pop_front();
+        }
+        self.latest.send_replace(Arc::new(state.document.clone()));
+        changed
+    }
+
+    fn state(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use super::*;
+    use crate::knob::catalogue::EngineDefaults;
+
+    fn board() -> Board {
+        Board::new(Catalogue::new(&EngineDefaults::default(), &[], &[]))
+    }
+
+    fn change(knob: &str, to: Value) -> Change {
+        Change {
+            knob: knob.into(),
+            to,
+            expect: None,
+            author: "test".into(),
+            reason: "a test".into(),
+            incident: None,
+            expires: None,
+        }
+    }
+
+    #[test]
+    fn a_change_that_expected_another_version_is_refused_and_names_the_other_writer() {
+        let board = board();
+        board.set(change("rate_limit.rate", Value::Count(5_000)), Timestamp(0)).expect("within bounds");
+        let late = Change { expect: Some(0), ..change("rate_limit.rate", Value::Count(3_000)) };
+        let refused = board.set(late, Timestamp(1)).expect_err("the version moved on");
+        assert_eq!(
+            refused.to_string(),
+            "`rate_limit.rate` was changed by test meanwhile (version 1, expected 0); look again, then decide"
+        );
+    }
+
+    #[test]
+    fn a_temporary_change_returns_at_its_deadline() {
+        let board = board();
+        let until = Timestamp(60_000);
+        let cache_only = Change { expires: Some(until), ..change("engine.mode", Value::Choice("cache_only".into())) };
+        board.set(cache_only, Timestamp(0)).expect("a known mode");
+        assert!(board.expire(until - Duration::from_millis(1)).is_empty());
+        assert_eq!(board.expire(until).len(), 1);
+        let setting = board.get("engine.mode").expect("a known knob");
+        assert_eq!((setting.value, setting.expires, setting.version), (Value::Choice("normal".into()), None, 2));
+    }
+
+    #[test]
+    fn bounds_hold_whoever_asks() {
+        let refused = board().set(change("retry.max_attempts", Value::Count(50)), Timestamp(0)).expect_err("too many");
+        assert_eq!(refused.to_string(), "`retry.max_attempts` stays as it is: 50 is outside 0 to 5");
+    }
+}

@@ -1,0 +1,8 @@
+//! Knobs: live-tunable engine settings, the only door from the controller to the engine.
+//!
+//! [`catalogue`] says which knobs there are and how far each may go. [`board`] holds their values: every change carries an
+//! author, a reason and a version, a temporary one a deadline that the board itself enforces, and each can be undone.
+
+pub mod board;
+pub mod catalogue;
+pub mod value;

@@ -1,0 +1,175 @@
+//! Every metric, once: its name, unit, labels, meaning and source. `docs/metrics.md` is made from this list.
+//!
+//! Names are what alarms use (`metric: cache.lookups`). Times are recorded in microseconds, ratios in millionths and
+//! money in micro-dollars, and shown in the unit named here.
+
+use std::fmt::Write;
+
+/// How a metric behaves.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Kind {
+    /// Only grows; alarms see how much it grew in a period (`Sum`).
+    Counter,
+    /// A level; alarms see its values over a period (`Average`, `Minimum`, `Maximum`).
+    Gauge,
+    /// Single values; alarms see percentiles and `Average`, `Minimum`, `Maximum`, `Sum`, `SampleCount`.
+    Distribution,
+}
+
+/// What a metric is measured in.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Unit {
+    /// A plain number.
+    None,
+    /// Seconds, recorded in microseconds.
+    Seconds,
+    /// Bytes.
+    Bytes,
+    /// US dollars, recorded in micro-dollars.
+    Usd,
+    /// 0 to 1, recorded in millionths.
+    Ratio,
+}
+
+impl Unit {
+    /// How many fine units, as recorded by counters and distributions, make one of the unit shown. Gauges are not scaled.
+    pub fn fine(self) -> f64 {
+        match self {
+            Self::None | Self::Bytes => 1.0,
+            Self::Seconds | Self::Usd | Self::Ratio => 1e6,
+        }
+    }
+}
+
+/// One metric of the catalogue.
+#[derive(Debug, PartialEq, Eq)]
+pub struct Metric {
+    /// The name in alarms and dashboards: `cache.write_latency`.
+    pub name: &'static str,
+    /// How it behaves.
+    pub kind: Kind,
+    /// What it is measured in.
+    pub unit: Unit,
+    /// The names of its labels; their values come from configuration or enums, never from requests.
+    pub labels: &'static [&'static str],
+    /// What it says, and what its absence means.
+    pub doc: &'static str,
+    /// Where it is measured.
+    pub source: &'static str,
+}
+
+macro_rules! catalogue {
+    ($($id:ident = $kind:ident $name:literal $unit:ident [$($label:literal),*] $source:literal: $doc:literal;)*) => {
+        $(
+            #[doc = $doc]
+            pub static $id: Metric = Metric {
+                name: $name, kind: Kind::$kind, unit: Unit::$unit, labels: &[$($label),*], doc: $doc, source: $source,
+            };
+        )*
+        /// All of them, in the order of the docs page.
+        pub static ALL: &[&Metric] = &[$(&$id),*];
+    };
+}
+
+catalogue! {
+    // answering
+    REQUESTS = Counter "requests" None [] "engine/answer": "Questions that reached the engine, whatever became of them.";
+    ANSWERS = Counter "answers" None ["source"] "engine/answer": "Answers by where they came from: exact, semantic, coalesced, primary, secondary, stale, static, degraded.";
+    ERRORS = Counter "answers.errors" None ["class"] "engine/answer": "Requests that ended in an error for the user, by class: invalid, unauthorized, rate_limited, too_large, internal, upstream, cut.";
+    ANSWER_LATENCY = Distribution "answers.latency" Seconds [] "engine/answer": "From the request's last byte to the answer's last byte.";
+    FIRST_TOKEN = Distribution "answers.first_token" Seconds [] "engine/answer": "From the request's last byte to the first byte of the answer's body.";
+    COST = Counter "answers.cost" Usd ["model"] "engine/answer": "What models were paid, by the prices of the configuration.";
+    REPEATED = Counter "answers.repeated" None [] "engine/answer": "Questions that the same user had asked within the last 60 s, after a degraded answer.";
+
+    // cache
+    LOOKUPS = Counter "cache.lookups" None ["intent", "result"] "engine/recall": "Cache lookups by intent and result: exact, semantic, miss, bypass.";
+    SIMILARITY = Distribution "cache.similarity" Ratio ["intent"] "engine/recall": "Similarity of served semantic hits.";
+    GATED = Counter "cache.gated" None ["gate"] "engine/recall": "Semantic candidates above the threshold that a gate refused: entity, number, polarity, question_word, order.";
+    FALSE_POSITIVES = Counter "cache.false_positives" None ["intent", "signal"] "engine/recall": "Semantic answers found wrong, by signal: feedback or entity_mismatch.";
+    FEEDBACK = Counter "feedback" None ["source", "verdict"] "api/feedback": "Feedback by the answer's source and verdict (helpful, unhelpful).";
+    CACHE_WRITES = Counter "cache.writes" None ["result"] "engine/recall": "Cache writes by result: stored, dropped (queue full), refused (too large, no TTL), stale (an invalidation came first), failed.";
+    WRITE_LATENCY = Distribution "cache.write_latency" Seconds [] "engine/recall": "Duration of one cache write, off the path of the answer.";
+    CACHE_ENTRIES = Gauge "cache.entries" None [] "store": "Entries in the store.";
+    CACHE_BYTES = Gauge "cache.bytes" Bytes ["intent"] "store": "Bytes of stored entries by intent.";
+    CACHE_MEMORY = Gauge "cache.memory_utilization" Ratio [] "store": "Used share of the store's memory limit. Absent without a limit.";
+    EVICTIONS = Counter "cache.evictions" None [] "store": "Entries removed to make room.";
+    INVALIDATIONS = Counter "cache.invalidations" None ["result"] "store": "Invalidations by result: received, applied, failed.";
+    STORE_LATENCY = Distribution "store.latency" Seconds ["operation"] "store": "Duration of one store operation: get, put, lead, invalidate.";
+    STORE_ERRORS = Counter "store.errors" None ["operation"] "store": "Store operations that failed or passed their deadline; the request went on without them.";
+    STORE_UP = Gauge "store.up" None [] "store": "1 while the shared store answers, 0 while the engine goes on without it.";
+
+    // coalescing
+    IDENTICAL = Gauge "coalesce.identical_in_flight" None [] "engine/coalesce": "Requests waiting for the same answer, for the most wanted question on this node.";
+    WAITERS = Gauge "coalesce.waiters" None [] "engine/coalesce": "Requests waiting for another request's answer.";
+    WAIT_TIMEOUTS = Counter "coalesce.timeouts" None [] "engine/coalesce": "Waiters that gave up and went to the fallback cascade.";
+    LEADERS_REPLACED = Counter "coalesce.leaders_replaced" None [] "engine/coalesce": "Leaders that died and were replaced.";
+
+    // models
+    ATTEMPTS = Counter "model.attempts" None ["model"] "engine/model": "Attempts sent to a model.";
+    ATTEMPT_ERRORS = Counter "model.errors" None ["model", "class"] "engine/model": "Failed attempts by class: throttled, overloaded, server, timeout, connect, cut, garbage, invalid, refused, unknown.";
+    THROTTLES = Counter "model.throttles" None ["model"] "engine/model": "Attempts that the model refused for its own load (429, throttling, overloaded).";
+    RETRIES = Counter "model.retries" None ["model"] "engine/model": "Attempts after the first on the same model for one request.";
+    RETRIES_REFUSED = Counter "model.retries_refused" None ["reason"] "engine/model": "Retries not made, by reason: budget, attempts, deadline, brake.";
+    MODEL_LATENCY = Distribution "model.latency" Seconds ["model"] "engine/model": "Duration of successful attempts.";
+    MODEL_TTFT = Distribution "model.ttft" Seconds ["model"] "engine/model": "Time to the first token of successful attempts.";
+    BREAKER_OPEN = Gauge "model.breaker_open" None ["model"] "engine/model": "1 while the circuit breaker refuses traffic, 0.5 while it probes, 0 while closed.";
+    BREAKER_TRIPS = Counter "model.breaker_trips" None ["model"] "engine/model": "Times the breaker opened.";
+    POOL_SIZE = Gauge "pool.size" None ["model"] "engine/model": "Requests a model may serve at once.";
+    POOL_ACTIVE = Gauge "pool.active" None ["model"] "engine/model": "Requests a model is serving.";
+    POOL_UTILIZATION = Gauge "pool.utilization" Ratio ["model"] "engine/model": "Active share of the pool.";
+    POOL_QUEUE = Gauge "pool.queue_depth" None ["model"] "engine/model": "Requests waiting for a place in the pool.";
+    POOL_WAIT = Distribution "pool.checkout_wait" Seconds ["model"] "engine/model": "Wait for a place in the pool.";
+    POOL_OVERFLOW = Counter "pool.overflow" None ["model"] "engine/model": "Requests that left a full pool for the next model.";
+    CACHE_READ_TOKENS = Counter "prompt_cache.read_tokens" None ["model"] "engine/model": "Prompt tokens that the provider read from its prompt cache.";
+    CACHE_WRITE_TOKENS = Counter "prompt_cache.write_tokens" None ["model"] "engine/model": "Prompt tokens that the provider wrote to its prompt cache.";
+    PROMPT_TOKENS = Counter "prompt_cache.prompt_tokens" None ["model"] "engine/model": "All prompt tokens of answers that reported usage.";
+
+    // admission and modes
+    RATE_LIMITED = Counter "rate_limit.limited" None ["scope"] "engine/admit": "Requests over a limit, by scope: global, tier, user.";
+    RATE_UTILIZATION = Gauge "rate_limit.utilization" Ratio [] "engine/admit": "Used share of the global rate limit over the last second.";
+    MODE = Gauge "engine.mode" None [] "engine/knobs": "0 normal, 1 secondary_only, 2 cache_only.";
+    KNOB_VERSION = Gauge "knobs.version" None [] "engine/knobs": "The knob document's version in force on this node.";
+    DEPLOYMENTS = Counter "events.deployments" None ["kind"] "api/events": "Deployment events received, by kind: prompt, model, service, infrastructure.";
+    PROCESS_CPU = Gauge "process.cpu_utilization" Ratio [] "telemetry/process": "Share of one CPU used by this process over the last second. Absent where /proc is missing.";
+    PROCESS_MEMORY = Gauge "process.resident_memory" Bytes [] "telemetry/process": "Resident memory. Absent where /proc is missing.";
+
+    // controller
+    DECISIONS = Counter "controller.decisions" None ["outcome"] "controller/decide": "Decisions by outcome: act, hold.";
+    SOURCE_UP = Gauge "controller.source_up" None ["source"] "controller/sense": "1 while a source delivers, 0 while it fails, lags or is throttled.";
+    NOTICES = Counter "controller.notices" None ["channel", "result"] "controller/notify": "Notices by channel and result: sent, retried, given_up.";
+}
+
+/// A metric by its name.
+pub fn find(name: &str) -> Option<&'static Metric> {
+    ALL.iter().copied().find(|metric| metric.name == name)
+}
+
+/// The docs page.
+pub fn page() -> String {
+    let mut page = String::from("# Metrics\n\nMade by `banto docs metrics` from `src/telemetry/catalogue.rs`.\n\n");
+    page.push_str("| name | kind | unit | labels | meaning | measured in |\n|---|---|---|---|---|---|\n");
+    for m in ALL {
+        let _ = writeln!(
+            page,
+            "| `{}` | {:?} | {:?} | {} | {} | `{}` |",
+            m.name,
+            m.kind,
+            m.unit,
+            m.labels.join(", "),
+            m.doc,
+            m.source
+        );
+    }
+    page
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn no_two_metrics_share_a_name() {
+        let names: std::collections::BTreeSet<_> = ALL.iter().map(|metric| metric.name).collect();
+        assert_eq!(names.len(), ALL.len());
+    }
+}
