@@ -4,13 +4,18 @@
 //! The rooms, from the ground up; each knows only those above it in this list:
 //! - [`units`], [`ids`], [`clock`], [`dice`], [`tasks`]: quantities, names, time, chance, background work;
 //! - [`config`]: operator files, read with positions, and what is wrong with them;
+//! - [`store`]: where answers are kept and nodes meet;
 //! - [`telemetry`]: measurements, the way up; [`knob`]: changes, the way down;
+//! - [`engine`]: answers requests; [`controller`]: watches, decides, acts. Neither imports the other.
 
 pub mod clock;
 pub mod config;
+pub mod controller;
 pub mod dice;
+pub mod engine;
 pub mod ids;
 pub mod knob;
+pub mod store;
 pub mod tasks;
 pub mod telemetry;
 pub mod units;

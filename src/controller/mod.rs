@@ -1,0 +1,11 @@
+//! The control plane: sense → judge → diagnose → decide → act → verify → revert, and tell people.
+//!
+//! It reads measurements and turns knobs, and knows nothing of the engine behind them. [`judge`](alarm), diagnosis and
+//! decision are pure: data in, data out. What touches the world sits behind [`actuator::Actuator`] and the sources.
+
+pub mod actuator;
+pub mod alarm;
+pub mod diagnosis;
+pub mod event;
+pub mod notice;
+pub mod query;

@@ -1,0 +1,136 @@
+//! A request as it was asked, in words that belong to no wire format.
+//!
+//! The bytes stay as they came and travel on to the model untouched; what the engine needs to know of them stands beside.
+
+use std::{ops::Range, sync::Arc, time::Duration};
+
+use bytes::Bytes;
+
+use crate::ids::{IntentId, TenantId};
+
+/// 128 bits that stand for bytes: equal digests mean equal bytes.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, serde::Serialize, serde::Deserialize)]
+pub struct Digest(pub [u8; 16]);
+
+impl Digest {
+    /// The digest of some parts, each kept apart from its neighbours.
+    pub fn of<'a>(parts: impl IntoIterator<Item = &'a [u8]>) -> Self {
+        let mut hasher = blake3::Hasher::new();
+        for part in parts {
+            hasher.update(&(part.len() as u64).to_le_bytes());
+            hasher.update(part);
+        }
+        let mut digest = [0; 16];
+        hasher.finalize_xof().fill(&mut digest);
+        Self(digest)
+    }
+}
+
+impl std::fmt::Debug for Digest {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        self.0.iter().try_for_each(|byte| write!(f, "{byte:02x}"))
+    }
+}
+
+impl std::fmt::Display for Digest {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        std::fmt::Debug::fmt(self, f)
+    }
+}
+
+/// Who asks.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Caller {
+    /// Whose entries and limits apply.
+    pub tenant: TenantId,
+    /// The end user, if the caller says; opaque.
+    pub user: Option<Arc<str>>,
+    /// Which share of the limits applies.
+    pub tier: Tier,
+}
+
+/// Which share of the limits applies to a caller.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, serde::Serialize, serde::Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Tier {
+    /// Paying.
+    Premium,
+    /// Known.
+    Registered,
+    /// Everybody else.
+    #[default]
+    Anonymous,
+}
+
+/// What the caller said about caching (`Cache-Control` and `X-Banto-*` request headers).
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Hints {
+    /// The intent, when the caller knows it.
+    pub intent: Option<IntentId>,
+    /// The entities (titles, product ids), when the caller knows them.
+    pub entities: Option<Vec<String>>,
+    /// Tags to invalidate the answer by, beside those of its entities.
+    pub tags: Vec<String>,
+    /// A time to live instead of the intent's; never longer than the intent's.
+    pub ttl: Option<Duration>,
+    /// `no-cache`: do not answer from the cache.
+    pub no_cache: bool,
+    /// `no-store`: do not keep the answer.
+    pub no_store: bool,
+    /// `only-if-cached`: never ask a model.
+    pub only_if_cached: bool,
+}
+
+/// Why semantic recall does not apply to a request, whatever its words.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum NotAlone {
+    /// More than one choice is asked for.
+    SeveralChoices,
+    /// Tools are offered or a tool call is under way.
+    Tools,
+    /// The last message is not a user's, or not plain text.
+    NotAQuestion,
+    /// The words point at something unseen ("it", "my order", "today").
+    UnseenReferent,
+    /// The caller or the intent does not allow it.
+    NotAllowed,
+}
+
+/// One request.
+#[derive(Clone, Debug)]
+pub struct Asked {
+    /// The request's body, as it came.
+    pub body: Bytes,
+    /// Where in the body the model's name stands, quotes included.
+    pub model: Range<usize>,
+    /// Whether the answer is wanted as a stream.
+    pub stream: bool,
+    /// Whether a stream should end with its usage.
+    pub include_usage: bool,
+    /// Who asks.
+    pub caller: Caller,
+    /// The last user message's text; empty when there is none.
+    pub text: String,
+    /// Everything beside `text` that can change the answer: model asked for, system prompt, earlier turns, tools, response
+    /// format, sampling. Neither the caller nor `stream` is part of it.
+    pub context: Digest,
+    /// Why semantic recall does not apply, as far as the wire format tells.
+    pub not_alone: Option<NotAlone>,
+    /// What the caller said about caching.
+    pub hints: Hints,
+}
+
+impl Asked {
+    /// The body with another model name in it; the same bytes when the name is the same.
+    pub fn body_for(&self, model: &str) -> Bytes {
+        let name = serde_json::Value::from(model).to_string();
+        if self.body.get(self.model.clone()) == Some(name.as_bytes()) {
+            return self.body.clone();
+        }
+        let mut body = Vec::with_capacity(self.body.len() + name.len());
+        body.extend_from_slice(&self.body[..self.model.start]);
+        body.extend_from_slice(name.as_bytes());
+        body.extend_from_slice(&self.body[self.model.end..]);
+        body.into()
+    }
+}

@@ -1,0 +1,207 @@
+//! Where answers are kept and nodes meet: entries, invalidation, single flight, shared budgets and documents.
+//!
+//! The cache is an optimisation. Every operation has a deadline of its own; an error means "go on without", never an error
+//! for a user. Two implementations keep one contract: `embedded` (this process, survives a restart) and `redis`.
+
+use std::{sync::Arc, time::Duration};
+
+use async_trait::async_trait;
+use bytes::Bytes;
+use serde::{Deserialize, Serialize};
+use tokio::sync::broadcast;
+
+use crate::{
+    clock::Timestamp,
+    engine::{answer_log::Shape, asked::Digest},
+    ids::{IntentId, TenantId},
+};
+
+/// Something that entries can be invalidated by: `title:dragon ball`, `product:B08X1YRSTR`, `intent:pricing`. Always in
+/// normalised form (case, width, kana), so that senders need not agree on spelling.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct Tag(pub Arc<str>);
+
+/// A stored answer.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Entry {
+    /// The exact key: tenant or user scope, context and normalised question.
+    pub key: Digest,
+    /// Whose it is.
+    pub tenant: TenantId,
+    /// What it is about.
+    pub intent: IntentId,
+    /// Its entities, in canonical form.
+    pub entities: Vec<Arc<str>>,
+    /// The question it answers, as asked.
+    pub question: String,
+    /// The partition of the semantic index it may be found in, and its vector there; `None` for exact recall only.
+    pub frame: Option<(Digest, Vec<i8>)>,
+    /// What the chunks are.
+    pub shape: Shape,
+    /// The answer.
+    pub chunks: Vec<Bytes>,
+    /// Which model gave it.
+    pub model: Arc<str>,
+    /// When it was stored.
+    pub stored_at: Timestamp,
+    /// Until when it is fresh.
+    pub fresh_until: Timestamp,
+    /// Until when it may be served stale; after that it is gone.
+    pub keep_until: Timestamp,
+    /// Its tags with the generation each had when the fill began.
+    pub tags: Vec<(Tag, u64)>,
+}
+
+impl Entry {
+    /// What it costs to keep, in bytes, without the index.
+    pub fn size(&self) -> u64 {
+        let chunks: usize = self.chunks.iter().map(Bytes::len).sum();
+        let vector = self.frame.as_ref().map_or(0, |(_, vector)| vector.len());
+        (chunks + vector + self.question.len() + size_of::<Self>()) as u64
+    }
+}
+
+/// What became of a write.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Put {
+    /// It is there.
+    Stored,
+    /// A tag was invalidated after the fill began: the old answer must not come back.
+    Outdated,
+    /// There is no room, or it is too large.
+    Refused,
+}
+
+/// What happened in the store, on this node or another.
+#[derive(Clone, Debug)]
+pub enum Change {
+    /// A new entry.
+    Stored(Arc<Entry>),
+    /// Entries with these tags are void.
+    Invalidated(Vec<Tag>),
+    /// An entry is gone.
+    Removed(Digest),
+    /// Changes may have been missed: forget what is held in process.
+    Lost,
+}
+
+/// The right to answer a question for the whole fleet, while the lease runs.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Fence {
+    /// The question.
+    pub key: Digest,
+    /// Random, so that nobody else can renew or release it.
+    pub token: u64,
+}
+
+/// Whether this node may lead.
+#[derive(Debug)]
+pub enum Lead {
+    /// It may: ask, renew, then release.
+    Granted(Fence),
+    /// Somebody else does.
+    Taken,
+}
+
+/// A versioned shared document: the knobs, the controller's lease.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct SharedDocument {
+    /// Grows with every write.
+    pub version: u64,
+    /// Its content.
+    pub content: Vec<u8>,
+}
+
+/// Why an operation did not happen.
+#[derive(Debug, thiserror::Error)]
+pub enum StoreError {
+    /// No answer within the deadline.
+    #[error("the store did not answer within {0:?}")]
+    Timeout(Duration),
+    /// Not connected, or the connection broke.
+    #[error("the store cannot be reached: {0}")]
+    Unreachable(String),
+    /// The store refused: out of memory, read-only, wrong type.
+    #[error("the store refused: {0}")]
+    Refused(String),
+    /// What was read is not an entry of ours.
+    #[error("a stored value cannot be read: {0}")]
+    Corrupt(String),
+}
+
+/// How full the store is.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Usage {
+    /// How many entries.
+    pub entries: u64,
+    /// Their bytes by intent.
+    pub bytes: Vec<(IntentId, u64)>,
+    /// Bytes used of the limit; `None` without a limit.
+    pub used_of: Option<(u64, u64)>,
+    /// Entries removed to make room, since the start.
+    pub evictions: u64,
+}
+
+/// Which entries a clean-up may remove.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct CleanUp {
+    /// All entries of these intents.
+    pub intents: Vec<IntentId>,
+    /// And entries never hit that are older than this.
+    pub unused_for: Duration,
+    /// At most so many.
+    pub most: u64,
+}
+
+/// Where answers are kept and nodes meet.
+#[async_trait]
+pub trait Store: Send + Sync {
+    /// An entry by its key, fresh or stale; `None` when there is none, or one of its tags has moved on.
+    async fn get(&self, key: &Digest) -> Result<Option<Arc<Entry>>, StoreError>;
+
+    /// Keeps an entry until its `keep_until`, unless one of its tags has moved on.
+    async fn put(&self, entry: Arc<Entry>) -> Result<Put, StoreError>;
+
+    /// Forgets an entry.
+    async fn remove(&self, key: &Digest) -> Result<(), StoreError>;
+
+    /// The present generation of each tag; to be asked when a fill begins. Kept in process: no network on the usual path.
+    async fn generations(&self, tags: &[Tag]) -> Result<Vec<u64>, StoreError>;
+
+    /// Makes every entry with one of these tags void, on all nodes, also those whose fill is under way.
+    async fn invalidate(&self, tags: &[Tag]) -> Result<(), StoreError>;
+
+    /// What happens from now on. A receiver that lags has missed changes and treats it as [`Change::Lost`].
+    fn changes(&self) -> broadcast::Receiver<Change>;
+
+    /// Asks to lead for `key`; the lease ends by itself after `lease`.
+    async fn lead(&self, key: &Digest, lease: Duration) -> Result<Lead, StoreError>;
+
+    /// Extends the lease; `false` when it was lost.
+    async fn renew(&self, fence: &Fence, lease: Duration) -> Result<bool, StoreError>;
+
+    /// Gives the lead back and wakes the waiters of all nodes; they look for the entry then.
+    async fn release(&self, fence: &Fence) -> Result<(), StoreError>;
+
+    /// Waits until the present leader of `key` released it or its lease ran out, at most `most`.
+    async fn released(&self, key: &Digest, most: Duration) -> Result<(), StoreError>;
+
+    /// Takes one from a budget of `per_minute` shared by the fleet; `false` when it is used up.
+    async fn take(&self, budget: &str, per_minute: u64) -> Result<bool, StoreError>;
+
+    /// A shared document; `None` when nobody wrote it yet.
+    async fn document(&self, name: &str) -> Result<Option<SharedDocument>, StoreError>;
+
+    /// Writes a shared document if its version still is `expect` (0: not there); the new version, `None` when it moved on.
+    async fn write_document(&self, name: &str, expect: u64, content: &[u8]) -> Result<Option<u64>, StoreError>;
+
+    /// Entries in no particular order, a page at a time; the cursor of the next page, `None` at the end.
+    async fn page(&self, cursor: Option<u64>, most: usize) -> Result<(Vec<Arc<Entry>>, Option<u64>), StoreError>;
+
+    /// Removes low-value entries; how many.
+    async fn clean_up(&self, plan: &CleanUp) -> Result<u64, StoreError>;
+
+    /// How full it is.
+    async fn usage(&self) -> Result<Usage, StoreError>;
+}
