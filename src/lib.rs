@@ -12,6 +12,7 @@ pub mod clock;
 pub mod config;
 pub mod controller;
 pub mod dice;
+pub mod digest;
 pub mod engine;
 pub mod ids;
 pub mod knob;

@@ -10,16 +10,7 @@ use bytes::Bytes;
 use tokio::sync::Notify;
 
 use super::model::failure::Failure;
-
-/// What the chunks of a log are.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Shape {
-    /// One chunk: a whole JSON body.
-    Body,
-    /// One chunk for each event of a stream: its JSON, without `data:` and without the closing `[DONE]`.
-    Events,
-}
+use crate::store::Shape;
 
 /// How a log stands.
 #[derive(Clone, Debug, Default)]

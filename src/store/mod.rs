@@ -12,7 +12,7 @@ use tokio::sync::broadcast;
 
 use crate::{
     clock::Timestamp,
-    engine::{answer_log::Shape, asked::Digest},
+    digest::Digest,
     ids::{IntentId, TenantId},
 };
 
@@ -21,6 +21,16 @@ use crate::{
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(transparent)]
 pub struct Tag(pub Arc<str>);
+
+/// What the chunks of an answer are.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Shape {
+    /// One chunk: a whole JSON body.
+    Body,
+    /// One chunk for each event of a stream: its JSON, without `data:` and without the closing `[DONE]`.
+    Events,
+}
 
 /// A stored answer.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
