@@ -7,12 +7,20 @@
 //! - [`store`]: where answers are kept and nodes meet;
 //! - [`telemetry`]: measurements, the way up; [`knob`]: changes, the way down;
 //! - [`engine`]: answers requests; [`controller`]: watches, decides, acts. Neither imports the other.
+//! - [`aws`]: the SDK's types stop here; [`deploy`]: alarms and dashboards as files against CloudWatch;
+//! - [`api`]: the wire; [`drill`]: reproducible incidents; [`app`]: wiring; [`cli`]: commands.
 
+pub mod api;
+pub mod app;
+pub mod aws;
+pub mod cli;
 pub mod clock;
 pub mod config;
 pub mod controller;
+pub mod deploy;
 pub mod dice;
 pub mod digest;
+pub mod drill;
 pub mod engine;
 pub mod ids;
 pub mod knob;

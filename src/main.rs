@@ -1,1 +1,5 @@
-fn main() {}
+//! Arguments → one command → exit code.
+
+fn main() -> banto::cli::Exit {
+    banto::cli::run()
+}

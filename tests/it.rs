@@ -1,1 +1,3 @@
+//! Everything that needs more than one part, real servers or real clients: one binary, a module per topic.
 
+mod support;

@@ -3,9 +3,15 @@
 //! It reads measurements and turns knobs, and knows nothing of the engine behind them. [`judge`](alarm), diagnosis and
 //! decision are pure: data in, data out. What touches the world sits behind [`actuator::Actuator`] and the sources.
 
+pub mod act;
 pub mod actuator;
 pub mod alarm;
+pub mod decide;
+pub mod diagnose;
 pub mod diagnosis;
 pub mod event;
+pub mod judge;
 pub mod notice;
+pub mod notify;
 pub mod query;
+pub mod sense;

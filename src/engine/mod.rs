@@ -3,6 +3,11 @@
 //! The engine publishes measurements ([`crate::telemetry`]) and reads knobs ([`crate::knob`]); it knows nothing of the
 //! controller and serves on with its last knobs when that is gone.
 
+pub mod admit;
 pub mod answer_log;
 pub mod asked;
+pub mod coalesce;
+pub mod degrade;
 pub mod model;
+pub mod recall;
+pub mod understand;

@@ -3,6 +3,9 @@
 //! The cache is an optimisation. Every operation has a deadline of its own; an error means "go on without", never an error
 //! for a user. Two implementations keep one contract: `embedded` (this process, survives a restart) and `redis`.
 
+pub mod embedded;
+pub mod redis;
+
 use std::{sync::Arc, time::Duration};
 
 use async_trait::async_trait;

@@ -1,0 +1,1 @@
+//! What is heard on the wire: OpenAI requests, feedback, events, knobs, status, metrics.

@@ -1,0 +1,1 @@
+//! Wiring: which parts run in this process, in which order they start and stop.

@@ -1,0 +1,98 @@
+//! Commands: one file each. Arguments in, exit code out.
+
+pub mod alarms;
+pub mod approve;
+pub mod check;
+pub mod dashboards;
+pub mod docs;
+pub mod drill;
+pub mod hold;
+pub mod incidents;
+pub mod knobs;
+pub mod serve;
+pub mod simulate;
+
+use std::process::{ExitCode, Termination};
+
+use clap::{Parser, Subcommand};
+
+/// Banto answers an LLM application's requests through a cache and a fallback cascade, and runs its on-call runbooks.
+#[derive(Debug, Parser)]
+#[command(version, about)]
+pub struct Cli {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Runs the engine and the controller.
+    Serve(serve::Args),
+    /// Finds every mistake in configuration, alarms, policies and dashboards.
+    Check(check::Args),
+    /// Lists and runs drills.
+    Drill(drill::Args),
+    /// Tests, replays, plans and applies alarms.
+    Alarms(alarms::Args),
+    /// Builds, plans and applies dashboards.
+    Dashboards(dashboards::Args),
+    /// Reads and turns knobs of a running Banto.
+    Knobs(knobs::Args),
+    /// Shows what happened and what was done.
+    Incidents(incidents::Args),
+    /// Stops the controller from acting; resume lets it act again.
+    Hold(hold::Args),
+    /// Approves or rejects a proposed remedy.
+    Approve(approve::Args),
+    /// Breaks or mends a simulated model of a running Banto.
+    Simulate(simulate::Args),
+    /// Writes the pages that are made from the program itself.
+    Docs(docs::Args),
+}
+
+/// How a command ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Exit {
+    /// All well: 0.
+    Done,
+    /// It did not work, and said why: 1.
+    Failed,
+    /// There is something to change, as asked for by `plan`: 2.
+    Differs,
+    /// The operator's files are wrong: 78, `EX_CONFIG`.
+    Misconfigured,
+    /// This part does not exist yet: 70.
+    NotBuilt,
+}
+
+impl Termination for Exit {
+    fn report(self) -> ExitCode {
+        match self {
+            Self::Done => ExitCode::SUCCESS,
+            Self::Failed => ExitCode::FAILURE,
+            Self::Differs => ExitCode::from(2),
+            Self::Misconfigured => ExitCode::from(78),
+            Self::NotBuilt => {
+                eprintln!("banto: this command does not exist yet");
+                ExitCode::from(70)
+            }
+        }
+    }
+}
+
+/// Reads the arguments and runs the command that they name.
+pub fn run() -> Exit {
+    match Cli::parse().command {
+        Command::Serve(args) => serve::run(args),
+        Command::Check(args) => check::run(args),
+        Command::Drill(args) => drill::run(args),
+        Command::Alarms(args) => alarms::run(args),
+        Command::Dashboards(args) => dashboards::run(args),
+        Command::Knobs(args) => knobs::run(args),
+        Command::Incidents(args) => incidents::run(args),
+        Command::Hold(args) => hold::run(args),
+        Command::Approve(args) => approve::run(args),
+        Command::Simulate(args) => simulate::run(args),
+        Command::Docs(args) => docs::run(args),
+    }
+}

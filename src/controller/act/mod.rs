@@ -1,0 +1,1 @@
+//! Carrying out decisions: journal first, then act, then look.

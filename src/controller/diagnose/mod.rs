@@ -1,0 +1,1 @@
+//! Decision trees over evidence: what is the cause? Pure.

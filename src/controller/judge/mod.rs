@@ -1,0 +1,1 @@
+//! Alarms: are the rules of `alarms/` true now? Pure.

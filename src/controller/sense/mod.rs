@@ -1,0 +1,1 @@
+//! Sources of measurements, and their recent history.

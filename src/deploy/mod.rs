@@ -1,0 +1,1 @@
+//! Alarms and dashboards as files against CloudWatch: what would change, then change it, then nothing left to change.

@@ -1,0 +1,1 @@
+//! Answers from the cache: exact, then semantic; remembered, expired, jittered, invalidated.

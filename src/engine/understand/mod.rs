@@ -1,0 +1,1 @@
+//! What a question is about: intent, entities, and whether it stands alone.

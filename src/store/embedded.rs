@@ -1,0 +1,1 @@
+//! The store inside this process, which survives a restart.

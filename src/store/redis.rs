@@ -1,0 +1,1 @@
+//! The store of a fleet: Redis or Valkey. The only place that names the Redis client.

@@ -1,0 +1,1 @@
+//! What tests share: a running Banto, a Redis on a free port, misbehaving upstreams, an AWS double.
