@@ -9,7 +9,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use bytes::Bytes;
 use tokio::sync::Notify;
 
-use super::model::failure::Failure;
+use super::{model::failure::Failure, source::Origin};
 use crate::store::Shape;
 
 /// How a log stands.
@@ -23,6 +23,7 @@ enum End {
 
 #[derive(Debug, Default)]
 struct State {
+    origin: Option<Origin>,
     shape: Option<Shape>,
     chunks: Vec<Bytes>,
     end: End,
@@ -54,7 +55,7 @@ impl AnswerLog {
     /// A log that is complete from the start.
     pub fn sealed(shape: Shape, chunks: Vec<Bytes>) -> Self {
         let log = Self::default();
-        *log.0.state() = State { shape: Some(shape), chunks, end: End::Sealed };
+        *log.0.state() = State { origin: None, shape: Some(shape), chunks, end: End::Sealed };
         log
     }
 
@@ -102,6 +103,11 @@ impl AnswerLog {
         }
     }
 
+    /// Who writes this answer; `None` before the first chunk and for answers of the cache.
+    pub fn origin(&self) -> Option<Origin> {
+        self.0.state().origin.clone()
+    }
+
     /// `true` once the log is sealed or failed.
     pub fn has_ended(&self) -> bool {
         !matches!(self.0.state().end, End::Open)
@@ -113,6 +119,11 @@ impl AnswerLog {
 pub struct LogWriter(AnswerLog);
 
 impl LogWriter {
+    /// Says who writes; to be called before the first chunk.
+    pub fn begin(&mut self, origin: Origin) {
+        self.0.0.state().origin = Some(origin);
+    }
+
     /// Appends a chunk; the first one fixes the shape.
     pub fn push(&mut self, shape: Shape, chunk: Bytes) {
         let mut state = self.0.0.state();

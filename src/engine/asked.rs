@@ -78,8 +78,10 @@ pub struct Asked {
     pub model: Range<usize>,
     /// Whether the answer is wanted as a stream.
     pub stream: bool,
-    /// Whether a stream should end with its usage.
+    /// Whether the caller wants a stream to end with its usage.
     pub include_usage: bool,
+    /// Whether to ask the model for usage all the same: a stream whose request has no `stream_options`.
+    pub ask_usage: bool,
     /// Who asks.
     pub caller: Caller,
     /// The last user message's text; empty when there is none.
@@ -94,15 +96,18 @@ pub struct Asked {
 }
 
 impl Asked {
-    /// The body with another model name in it; the same bytes when the name is the same.
+    /// The body with another model name in it, and with usage asked for at the end of a stream that says nothing about
+    /// it; the same bytes when nothing differs.
     pub fn body_for(&self, model: &str) -> Bytes {
         let name = serde_json::Value::from(model).to_string();
-        if self.body.get(self.model.clone()) == Some(name.as_bytes()) {
+        let usage = if self.ask_usage { ",\"stream_options\":{\"include_usage\":true}" } else { "" };
+        if !self.ask_usage && self.body.get(self.model.clone()) == Some(name.as_bytes()) {
             return self.body.clone();
         }
-        let mut body = Vec::with_capacity(self.body.len() + name.len());
+        let mut body = Vec::with_capacity(self.body.len() + name.len() + usage.len());
         body.extend_from_slice(&self.body[..self.model.start]);
         body.extend_from_slice(name.as_bytes());
+        body.extend_from_slice(usage.as_bytes());
         body.extend_from_slice(&self.body[self.model.end..]);
         body.into()
     }

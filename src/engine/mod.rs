@@ -10,4 +10,5 @@ pub mod coalesce;
 pub mod degrade;
 pub mod model;
 pub mod recall;
+pub mod source;
 pub mod understand;
