@@ -7,6 +7,7 @@ pub mod admit;
 pub mod answer_log;
 pub mod asked;
 pub mod coalesce;
+pub mod completion;
 pub mod degrade;
 pub mod model;
 pub mod recall;
