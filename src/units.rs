@@ -176,6 +176,28 @@ impl fmt::Display for TimeSpan {
     }
 }
 
+/// A measured number as people read it: four significant digits after a point, none for whole numbers.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Figure(pub f64);
+
+impl fmt::Display for Figure {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let value = self.0;
+        if value == 0.0 || !value.is_finite() || value.fract() == 0.0 && value.abs() < 1e15 {
+            return write!(f, "{value}");
+        }
+        let digits = 3 - value.abs().log10().floor() as i32;
+        match usize::try_from(digits) {
+            Ok(digits @ 0..=12) => {
+                let text = format!("{value:.digits$}");
+                f.write_str(if digits > 0 { text.trim_end_matches('0').trim_end_matches('.') } else { &text })
+            }
+            Ok(_) => write!(f, "{value:e}"),
+            Err(_) => write!(f, "{value:.0}"),
+        }
+    }
+}
+
 /// Splits `15m` into 15 and `m`.
 fn split_unit(text: &str) -> Result<(f64, &str), String> {
     let text = text.trim();
@@ -254,6 +276,12 @@ mod tests {
         }
         assert_eq!("10KB".parse(), Ok(Bytes(10_240)));
         assert_eq!(Bytes(64 << 20).to_string(), "64MB");
+    }
+
+    #[test]
+    fn measured_numbers_are_short() {
+        let figures = [0.0, 412.0, 0.0049999, 12.345678, 98_765.4, 1e-20].map(|value| Figure(value).to_string());
+        assert_eq!(figures, ["0", "412", "0.005", "12.35", "98765", "1e-20"]);
     }
 
     #[test]

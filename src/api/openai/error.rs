@@ -53,7 +53,8 @@ impl ApiError {
 
     /// 404: a model that nobody configured.
     pub fn unknown_model(name: &str, known: &str) -> Self {
-        let message = format!("The model `{name}` does not exist or you do not have access to it. Known models: {known}.");
+        let message =
+            format!("The model `{name}` does not exist or you do not have access to it. Known models: {known}.");
         Self {
             param: Some("model"),
             ..Self::new(StatusCode::NOT_FOUND, "invalid_request_error", Some("model_not_found"), message)
@@ -94,10 +95,7 @@ impl ApiError {
         };
         let code = if own { "rate_limit_exceeded" } else { "capacity_exceeded" };
         let kind = if own { "requests" } else { "overloaded_error" };
-        Self {
-            retry_after: Some(wait),
-            ..Self::new(StatusCode::TOO_MANY_REQUESTS, kind, Some(code), message)
-        }
+        Self { retry_after: Some(wait), ..Self::new(StatusCode::TOO_MANY_REQUESTS, kind, Some(code), message) }
     }
 
     /// 504: only a cached answer was wanted, and there is none.
@@ -134,7 +132,8 @@ impl ApiError {
 
     /// The body, `{"error": …}`.
     pub fn body(&self) -> String {
-        json!({ "error": { "message": self.message, "type": self.kind, "param": self.param, "code": self.code } }).to_string()
+        json!({ "error": { "message": self.message, "type": self.kind, "param": self.param, "code": self.code } })
+            .to_string()
     }
 
     /// The metric label of `answers.errors`.

@@ -115,7 +115,9 @@ pub fn read(body: Bytes, caller: Caller, hints: Hints, known: &[String]) -> Resu
         () if tools || conversation.tool_call => Some(NotAlone::Tools),
         () => conversation.not_alone,
     };
-    let user = caller.user.or_else(|| fields.text("safety_identifier").or_else(|| fields.text("user")).map(|u| u.as_ref().into()));
+    let user = caller
+        .user
+        .or_else(|| fields.text("safety_identifier").or_else(|| fields.text("user")).map(|u| u.as_ref().into()));
     Ok(Asked {
         model,
         stream,
@@ -277,7 +279,8 @@ mod tests {
 
     #[test]
     fn only_the_model_name_changes_on_the_way_to_a_model() {
-        let body = r#"{"zeta": 1,  "model": "banto", "messages":[{"role":"user","content":"hi"}], "alpha": {"b":2,"a":1}}"#;
+        let body =
+            r#"{"zeta": 1,  "model": "banto", "messages":[{"role":"user","content":"hi"}], "alpha": {"b":2,"a":1}}"#;
         let asked = read(Bytes::from(body), caller(), Hints::default(), &["banto".into()]).unwrap();
         assert_eq!(asked.body_for("gpt-x"), body.replace("banto", "gpt-x"));
         assert_eq!(asked.body_for("banto"), body);
@@ -285,16 +288,22 @@ mod tests {
 
     #[test]
     fn mistakes_are_named_as_openai_names_them() {
-        let error = |body: &str| read(Bytes::from(body.to_owned()), caller(), Hints::default(), &["banto".into()]).unwrap_err();
+        let error =
+            |body: &str| read(Bytes::from(body.to_owned()), caller(), Hints::default(), &["banto".into()]).unwrap_err();
         let status = |body: &str| error(body).status.as_u16();
         assert_eq!(error("{").kind, "invalid_request_error");
         assert_eq!(error("{}").message, "you must provide a model parameter");
         assert_eq!(error(r#"{"model":"banto"}"#).code.as_deref(), Some("missing_required_parameter"));
-        assert_eq!(error(r#"{"model":"banto","messages":"hi"}"#).message,
-            "Invalid type for 'messages': expected an array of objects, but got a string instead.");
+        assert_eq!(
+            error(r#"{"model":"banto","messages":"hi"}"#).message,
+            "Invalid type for 'messages': expected an array of objects, but got a string instead."
+        );
         assert_eq!(error(r#"{"model":"banto","messages":[]}"#).code.as_deref(), Some("empty_array"));
         assert_eq!(error(r#"{"model":"banto","messages":[{"role":"user"}],"stream":"yes"}"#).param, Some("stream"));
-        assert_eq!((status(r#"{"model":"x","messages":[{"role":"user"}]}"#), status("[1]"), status("")), (404, 400, 400));
+        assert_eq!(
+            (status(r#"{"model":"x","messages":[{"role":"user"}]}"#), status("[1]"), status("")),
+            (404, 400, 400)
+        );
     }
 
     #[test]
@@ -303,7 +312,8 @@ mod tests {
         tools["tools"] = json!([{ "type": "function" }]);
         let mut several = question("Hello?");
         several["n"] = json!(3);
-        let picture = json!({ "model": "banto", "messages": [{ "role": "user", "content": [{ "type": "image_url" }] }] });
+        let picture =
+            json!({ "model": "banto", "messages": [{ "role": "user", "content": [{ "type": "image_url" }] }] });
         let reasons = [tools, several, picture].map(|body| ask(body).unwrap().not_alone);
         assert_eq!(reasons, [Some(NotAlone::Tools), Some(NotAlone::SeveralChoices), Some(NotAlone::NotAQuestion)]);
     }

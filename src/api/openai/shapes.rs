@@ -23,7 +23,10 @@ pub fn events_of(body: &[u8], include_usage: bool) -> Option<Vec<Bytes>> {
         let delta = numbered_tool_calls(choice.get("message")?.clone());
         let finish = choice.get("finish_reason").cloned().unwrap_or_default();
         let logprobs = choice.get("logprobs").cloned().unwrap_or_default();
-        events.push(event(json!([{ "index": index, "delta": delta, "logprobs": logprobs, "finish_reason": null }]), None));
+        events.push(event(
+            json!([{ "index": index, "delta": delta, "logprobs": logprobs, "finish_reason": null }]),
+            None,
+        ));
         events.push(event(json!([{ "index": index, "delta": {}, "logprobs": null, "finish_reason": finish }]), None));
     }
     if let Some(usage) = usage.filter(|_| include_usage) {
@@ -73,7 +76,9 @@ fn add_choice(choices: &mut Vec<Map<String, Value>>, part: Value) {
         choices.len() - 1
     });
     let choice = &mut choices[at];
-    if let (Some(Value::Object(delta)), Some(Value::Object(message))) = (part.remove("delta"), choice.get_mut("message")) {
+    if let (Some(Value::Object(delta)), Some(Value::Object(message))) =
+        (part.remove("delta"), choice.get_mut("message"))
+    {
         merge(message, delta);
     }
     part.remove("index");
@@ -103,7 +108,8 @@ fn merge(into: &mut Map<String, Value>, delta: Map<String, Value>) {
 
 fn merge_item(list: &mut Vec<Value>, item: Value) {
     let Value::Object(mut item) = item else { return list.push(item) };
-    let Some(index) = item.remove("index").and_then(|index| index.as_u64()).and_then(|i| usize::try_from(i).ok()) else {
+    let Some(index) = item.remove("index").and_then(|index| index.as_u64()).and_then(|i| usize::try_from(i).ok())
+    else {
         return list.push(Value::Object(item));
     };
     // A number far beyond what is there is a provider's mistake, not a reason to allocate.
@@ -141,7 +147,8 @@ mod tests {
 
     #[test]
     fn a_stream_adds_up_to_the_completion_it_is() {
-        let call = |part: &str| json!({ "tool_calls": [{ "index": 0, "id": "t1", "function": { "arguments": part } }] });
+        let call =
+            |part: &str| json!({ "tool_calls": [{ "index": 0, "id": "t1", "function": { "arguments": part } }] });
         let events = [
             chunk(json!({ "role": "assistant", "content": "He" }), Value::Null),
             chunk(json!({ "content": "llo" }), Value::Null),
