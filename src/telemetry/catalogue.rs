@@ -136,6 +136,8 @@ catalogue! {
     // controller
     DECISIONS = Counter "controller.decisions" None ["outcome"] "controller/decide": "Decisions by outcome: act, hold.";
     SOURCE_UP = Gauge "controller.source_up" None ["source"] "controller/sense": "1 while a source delivers, 0 while it fails, lags or is throttled.";
+    SERIES_REFUSED = Counter "controller.series_refused" None [] "controller/sense": "Series that the history did not take because it holds as many as it may.";
+    POINTS_ASKED = Counter "controller.points_asked" None ["source"] "controller/sense": "Metrics asked of a source that is paid by the metric.";
     NOTICES = Counter "controller.notices" None ["channel", "result"] "controller/notify": "Notices by channel and result: sent, retried, given_up.";
 }
 

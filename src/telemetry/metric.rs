@@ -63,14 +63,15 @@ const MAX_VALUE_POWER: u8 = 40;
 #[derive(Debug)]
 pub struct Distribution {
     buckets: AtomicHistogram,
-    sum: AtomicU64,
+    /// The sum of value + 1 over all values: it changes with every value, a 0 too.
+    moved: AtomicU64,
 }
 
 impl Default for Distribution {
     fn default() -> Self {
         #[expect(clippy::expect_used, reason = "the two constants above are a valid pair")]
         let buckets = AtomicHistogram::new(GROUPING_POWER, MAX_VALUE_POWER).expect("valid histogram shape");
-        Self { buckets, sum: AtomicU64::new(0) }
+        Self { buckets, moved: AtomicU64::new(0) }
     }
 }
 
@@ -79,7 +80,7 @@ impl Distribution {
     pub fn record(&self, value: u64) {
         let value = value.min((1 << MAX_VALUE_POWER) - 1);
         let _ = self.buckets.increment(value);
-        self.sum.fetch_add(value, Relaxed);
+        self.moved.fetch_add(value + 1, Relaxed);
     }
 
     /// Records a time.
@@ -89,7 +90,12 @@ impl Distribution {
 
     /// Everything recorded since the start.
     pub fn load(&self) -> Spread {
-        Spread::from_histogram(&self.buckets.load(), self.sum.load(Relaxed))
+        Spread::from_histogram(&self.buckets.load(), self.moved.load(Relaxed))
+    }
+
+    /// A number that changes with every value: who has seen it unchanged can save the cost of [`load`](Self::load).
+    pub fn stamp(&self) -> u64 {
+        self.moved.load(Relaxed)
     }
 }
 
@@ -102,9 +108,11 @@ pub struct Spread {
 }
 
 impl Spread {
-    fn from_histogram(histogram: &Histogram, sum: u64) -> Self {
+    fn from_histogram(histogram: &Histogram, moved: u64) -> Self {
         let filled = histogram.iter().filter(|bucket| bucket.count() > 0);
-        Self { buckets: filled.map(|bucket| (bucket.end(), bucket.count())).collect(), sum }
+        let buckets: Vec<_> = filled.map(|bucket| (bucket.end(), bucket.count())).collect();
+        let count = buckets.iter().map(|(_, count)| count).sum();
+        Self { buckets, sum: moved.saturating_sub(count) }
     }
 
     /// How many values were recorded.

@@ -10,10 +10,14 @@ use super::{
 /// The label values of one series, in the order of the catalogue's label names.
 pub type Labels = Vec<(&'static str, Arc<str>)>;
 
+/// One series, live: what it shows can be read at any time without asking the registry again.
 #[derive(Clone, Debug)]
-enum Cell {
+pub enum Cell {
+    /// A count.
     Counter(Arc<Counter>),
+    /// A level.
     Gauge(Arc<Gauge>),
+    /// Single values.
     Distribution(Arc<Distribution>),
 }
 
@@ -80,6 +84,12 @@ impl Registry {
             .iter()
             .map(|(metric, labels, cell)| Reading { metric, labels: labels.clone(), value: value(cell) })
             .collect()
+    }
+
+    /// The series beyond the first `known`, in the order of creation: for a reader that looks often and keeps the cells.
+    pub fn after(&self, known: usize) -> Vec<(&'static Metric, Labels, Cell)> {
+        let cells = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        cells.get(known..).unwrap_or_default().to_vec()
     }
 
     fn cell(&self, metric: &'static Metric, values: &[&str], kind: Kind) -> Cell {

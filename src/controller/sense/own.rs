@@ -1,0 +1,185 @@
+//! The engine's own measurements, added up over the nodes of the fleet.
+
+use std::{collections::BTreeMap, time::Duration};
+
+use super::ring::{Alive, Bucket, Growth, Levels, Ring};
+use crate::{
+    clock::Timestamp,
+    controller::query::{MetricQuery, Statistic},
+    telemetry::{
+        catalogue::{self, Kind, Metric},
+        metric::Spread,
+        registry::Labels,
+    },
+};
+
+/// How many series are kept; more are refused and counted.
+pub const MOST_SERIES: usize = 5_000;
+
+/// One series' place; stays valid for the life of the history.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Row(usize);
+
+/// What was measured in some seconds.
+#[derive(Clone, Debug)]
+pub enum Measured {
+    /// A counter grew by this in the last of them.
+    Growth(u64),
+    /// A gauge showed this in each of them.
+    Level(f64),
+    /// These values came in the last of them.
+    Values(Spread),
+}
+
+/// Every series of every metric of the catalogue.
+#[derive(Debug, Default)]
+pub struct Own {
+    alive: Ring<Alive>,
+    rows: Vec<(Labels, Rings)>,
+    by_metric: BTreeMap<&'static str, Vec<Row>>,
+}
+
+#[derive(Debug)]
+enum Rings {
+    Growth(Ring<Growth>),
+    Levels(Ring<Levels>),
+    Values(Ring<Spread>),
+}
+
+impl Rings {
+    fn growth(&self) -> Option<&Ring<Growth>> {
+        if let Self::Growth(ring) = self { Some(ring) } else { None }
+    }
+
+    fn levels(&self) -> Option<&Ring<Levels>> {
+        if let Self::Levels(ring) = self { Some(ring) } else { None }
+    }
+
+    fn values(&self) -> Option<&Ring<Spread>> {
+        if let Self::Values(ring) = self { Some(ring) } else { None }
+    }
+}
+
+impl Own {
+    /// The place of a series; `None` when there are as many as may be.
+    pub fn row(&mut self, metric: &'static Metric, labels: &Labels) -> Option<Row> {
+        let rows = self.by_metric.entry(metric.name).or_default();
+        if let Some(row) = rows.iter().find(|row| self.rows[row.0].0 == *labels) {
+            return Some(*row);
+        }
+        if self.rows.len() >= MOST_SERIES {
+            return None;
+        }
+        let rings = match metric.kind {
+            Kind::Counter => Rings::Growth(Ring::default()),
+            Kind::Gauge => Rings::Levels(Ring::default()),
+            Kind::Distribution => Rings::Values(Ring::default()),
+        };
+        let row = Row(self.rows.len());
+        self.rows.push((labels.clone(), rings));
+        rows.push(row);
+        Some(row)
+    }
+
+    /// A node delivered for these seconds (both included): from here on, silence in them means zero.
+    pub fn alive(&mut self, from: i64, to: i64) {
+        self.alive.add(from, to, &Alive);
+    }
+
+    /// Takes in what a node measured in these seconds (both included).
+    pub fn add(&mut self, row: Row, from: i64, to: i64, measured: &Measured) {
+        let Some((_, rings)) = self.rows.get_mut(row.0) else { return };
+        match (rings, measured) {
+            (Rings::Growth(ring), Measured::Growth(n)) => ring.add(to, to, &Growth(*n)),
+            (Rings::Levels(ring), Measured::Level(level)) => ring.add(from, to, &Levels::of(*level)),
+            (Rings::Values(ring), Measured::Values(values)) => ring.add(to, to, values),
+            _ => {}
+        }
+    }
+
+    /// See [`Series::points`](crate::controller::query::Series::points).
+    pub fn points(&self, query: &MetricQuery, now: Timestamp, count: usize) -> Vec<Option<f64>> {
+        let Some(metric) = catalogue::find(&query.metric).filter(|metric| has_labels(metric, query)) else {
+            return vec![None; count];
+        };
+        let rows = self.matching(query);
+        let period = query.period.as_secs().max(1) as i64;
+        let newest = now.floor(Duration::from_secs(period as u64)).seconds();
+        let point = |back: usize| {
+            let end = newest - period * back as i64;
+            self.point(metric, &rows, query.statistic, end - period, end)
+        };
+        (0..count).rev().map(point).collect()
+    }
+
+    fn matching(&self, query: &MetricQuery) -> Vec<&Rings> {
+        let has = |labels: &Labels| {
+            let found = |(name, value): &(String, String)| labels.iter().any(|(n, v)| n == name && **v == **value);
+            query.dimensions.iter().all(found)
+        };
+        let rows = self.by_metric.get(&*query.metric).into_iter().flatten();
+        rows.filter_map(|row| self.rows.get(row.0)).filter(|(labels, _)| has(labels)).map(|(_, rings)| rings).collect()
+    }
+
+    fn point(&self, metric: &Metric, rows: &[&Rings], statistic: Statistic, from: i64, to: i64) -> Option<f64> {
+        if !self.alive.fold(from, to, &mut Alive) {
+            return None;
+        }
+        let fine = metric.unit.fine();
+        match metric.kind {
+            Kind::Counter => {
+                let grown = together(rows.iter().filter_map(|rings| rings.growth()), from, to);
+                counted(grown.unwrap_or_default().0 as f64 / fine, statistic, to - from)
+            }
+            Kind::Gauge => levelled(together(rows.iter().filter_map(|rings| rings.levels()), from, to)?, statistic),
+            Kind::Distribution => {
+                let values = together(rows.iter().filter_map(|rings| rings.values()), from, to);
+                spread(&values.unwrap_or_default(), statistic, fine)
+            }
+        }
+    }
+}
+
+/// A query that names a label the metric does not have can never have data: it is missing, not zero.
+fn has_labels(metric: &Metric, query: &MetricQuery) -> bool {
+    query.dimensions.iter().all(|(name, _)| metric.labels.contains(&name.as_str()))
+}
+
+fn together<'a, B: Bucket + Default + 'a>(rings: impl Iterator<Item = &'a Ring<B>>, from: i64, to: i64) -> Option<B> {
+    let mut sum = B::default();
+    let filled = rings.filter(|ring| ring.fold(from, to, &mut sum)).count();
+    (filled > 0).then_some(sum)
+}
+
+/// A counter's growth; its average is the growth per second. It has no smallest value and no percentile.
+fn counted(grown: f64, statistic: Statistic, seconds: i64) -> Option<f64> {
+    match statistic {
+        Statistic::Sum => Some(grown),
+        Statistic::Average => Some(grown / seconds as f64),
+        Statistic::SampleCount => Some(seconds as f64),
+        Statistic::Minimum | Statistic::Maximum | Statistic::Percentile(_) => None,
+    }
+}
+
+fn levelled(levels: Levels, statistic: Statistic) -> Option<f64> {
+    match statistic {
+        Statistic::Sum => Some(levels.sum),
+        Statistic::Average => Some(levels.sum / levels.count as f64),
+        Statistic::Minimum => Some(levels.min),
+        Statistic::Maximum => Some(levels.max),
+        Statistic::SampleCount => Some(levels.count as f64),
+        Statistic::Percentile(_) => None,
+    }
+}
+
+fn spread(values: &Spread, statistic: Statistic, fine: f64) -> Option<f64> {
+    let shown = |value: u64| value as f64 / fine;
+    match statistic {
+        Statistic::Sum => Some(shown(values.sum())),
+        Statistic::SampleCount => Some(values.count() as f64),
+        Statistic::Average => (values.count() > 0).then(|| shown(values.sum()) / values.count() as f64),
+        Statistic::Minimum => values.min().map(shown),
+        Statistic::Maximum => values.max().map(shown),
+        Statistic::Percentile(p) => values.quantile(p / 100.0).map(shown),
+    }
+}

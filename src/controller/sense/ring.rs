@@ -1,0 +1,238 @@
+//! Recent values of one series: by the second for hours, by the minute for a day.
+//!
+//! Only what happened takes room: neighbouring periods that look the same are one run, and a counter that stood still
+//! leaves nothing behind.
+
+use std::collections::VecDeque;
+
+use crate::telemetry::metric::Spread;
+
+/// How long seconds are kept. Unit: seconds.
+pub const SECONDS_KEPT: i64 = 3 * 3_600;
+/// How long minutes are kept. Unit: minutes.
+pub const MINUTES_KEPT: i64 = 24 * 60;
+
+/// What one period holds.
+pub trait Bucket: Clone + PartialEq {
+    /// Takes in another value of the same period.
+    fn merge(&mut self, other: &Self);
+
+    /// Takes in `times` more periods like `other`.
+    fn fold(&mut self, other: &Self, times: u64);
+}
+
+/// How much a counter grew.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub struct Growth(pub u64);
+
+impl Bucket for Growth {
+    fn merge(&mut self, other: &Self) {
+        self.0 = self.0.saturating_add(other.0);
+    }
+
+    fn fold(&mut self, other: &Self, times: u64) {
+        self.0 = self.0.saturating_add(other.0.saturating_mul(times));
+    }
+}
+
+/// The levels that a gauge showed.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Levels {
+    /// The lowest.
+    pub min: f64,
+    /// The highest.
+    pub max: f64,
+    /// Their sum.
+    pub sum: f64,
+    /// How many there were.
+    pub count: u64,
+}
+
+impl Default for Levels {
+    fn default() -> Self {
+        Self { min: f64::INFINITY, max: f64::NEG_INFINITY, sum: 0.0, count: 0 }
+    }
+}
+
+impl Levels {
+    /// A single level.
+    pub fn of(level: f64) -> Self {
+        Self { min: level, max: level, sum: level, count: 1 }
+    }
+}
+
+impl Bucket for Levels {
+    fn merge(&mut self, other: &Self) {
+        self.fold(other, 1);
+    }
+
+    fn fold(&mut self, other: &Self, times: u64) {
+        self.min = self.min.min(other.min);
+        self.max = self.max.max(other.max);
+        self.sum += other.sum * times as f64;
+        self.count += other.count * times;
+    }
+}
+
+impl Bucket for Spread {
+    fn merge(&mut self, other: &Self) {
+        Spread::merge(self, other);
+    }
+
+    fn fold(&mut self, other: &Self, times: u64) {
+        (0..times).for_each(|_| Spread::merge(self, other));
+    }
+}
+
+/// Somebody delivered.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub struct Alive;
+
+impl Bucket for Alive {
+    fn merge(&mut self, _: &Self) {}
+    fn fold(&mut self, _: &Self, _: u64) {}
+}
+
+/// The values of one series, by the second and by the minute.
+#[derive(Debug)]
+pub struct Ring<B> {
+    seconds: Lane<B>,
+    minutes: Lane<B>,
+}
+
+impl<B> Default for Ring<B> {
+    fn default() -> Self {
+        Self { seconds: Lane::keeping(SECONDS_KEPT), minutes: Lane::keeping(MINUTES_KEPT) }
+    }
+}
+
+impl<B: Bucket> Ring<B> {
+    /// Takes in a value that holds for each of these seconds (since 1970, both included).
+    pub fn add(&mut self, from: i64, to: i64, bucket: &B) {
+        for second in from.max(to - SECONDS_KEPT)..=to {
+            self.seconds.add(second, bucket);
+            self.minutes.add(second.div_euclid(60), bucket);
+        }
+    }
+
+    /// What these seconds hold together (the second one excluded), taken into `sum`; `false` when there was nothing.
+    /// Whole minutes are read from the minutes, so that a day back is as cheap as an hour.
+    pub fn fold(&self, from: i64, to: i64, sum: &mut B) -> bool {
+        if from.rem_euclid(60) == 0 && to.rem_euclid(60) == 0 {
+            self.minutes.fold(from / 60, to / 60, sum)
+        } else {
+            self.seconds.fold(from, to, sum)
+        }
+    }
+}
+
+/// Runs of like periods, oldest first.
+#[derive(Debug)]
+struct Lane<B> {
+    kept: i64,
+    runs: VecDeque<Run<B>>,
+}
+
+#[derive(Debug)]
+struct Run<B> {
+    from: i64,
+    to: i64,
+    bucket: B,
+}
+
+impl<B> Lane<B> {
+    fn keeping(kept: i64) -> Self {
+        Self { kept, runs: VecDeque::new() }
+    }
+}
+
+impl<B: Bucket> Lane<B> {
+    /// Adds to a period; what comes late counts in the newest one.
+    fn add(&mut self, at: i64, bucket: &B) {
+        match self.runs.back_mut() {
+            Some(last) if last.to >= at && last.from == last.to => last.bucket.merge(bucket),
+            Some(last) if last.to >= at => {
+                let mut newest = last.bucket.clone();
+                newest.merge(bucket);
+                if newest != last.bucket {
+                    last.to -= 1;
+                    let at = last.to + 1;
+                    self.runs.push_back(Run { from: at, to: at, bucket: newest });
+                }
+            }
+            _ => self.begin(at, bucket),
+        }
+    }
+
+    /// A new period: the one before is complete and joins its neighbour if they look the same.
+    fn begin(&mut self, at: i64, bucket: &B) {
+        if let Some(last) = self.runs.pop_back() {
+            match self.runs.back_mut() {
+                Some(before) if before.to + 1 == last.from && before.bucket == last.bucket => before.to = last.to,
+                _ => self.runs.push_back(last),
+            }
+        }
+        self.runs.push_back(Run { from: at, to: at, bucket: bucket.clone() });
+        while self.runs.front().is_some_and(|oldest| oldest.to <= at - self.kept) {
+            self.runs.pop_front();
+        }
+    }
+
+    fn fold(&self, from: i64, to: i64, sum: &mut B) -> bool {
+        let first = self.runs.partition_point(|run| run.to < from);
+        let within = self.runs.range(first..).take_while(|run| run.from < to);
+        let mut any = false;
+        for run in within {
+            let periods = (run.to + 1).min(to) - run.from.max(from);
+            sum.fold(&run.bucket, periods.max(0) as u64);
+            any = true;
+        }
+        any
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    #[test]
+    fn a_level_that_stands_still_takes_the_room_of_one() {
+        let mut ring = Ring::default();
+        (0..1_000).for_each(|second| ring.add(second, second, &Levels::of(7.0)));
+        assert!(ring.seconds.runs.len() <= 2, "{}", ring.seconds.runs.len());
+        let mut sum = Levels::default();
+        ring.fold(10, 20, &mut sum);
+        assert_eq!((sum.count, sum.sum), (10, 70.0));
+    }
+
+    #[test]
+    fn what_is_older_than_kept_is_gone_by_the_second_and_kept_by_the_minute() {
+        let mut ring = Ring::default();
+        ring.add(30, 30, &Growth(5));
+        ring.add(SECONDS_KEPT + 60, SECONDS_KEPT + 60, &Growth(1));
+        assert!(!ring.fold(29, 31, &mut Growth(0)));
+        let mut sum = Growth(0);
+        assert!(ring.fold(0, 60, &mut sum));
+        assert_eq!(sum, Growth(5));
+    }
+
+    proptest! {
+        #[test]
+        fn any_window_holds_exactly_what_fell_into_it(
+            growth in prop::collection::vec((0i64..3, 0u64..4), 1..200), from in 0i64..200, span in 1i64..120,
+        ) {
+            let (mut ring, mut at, mut plain) = (Ring::default(), 0, Vec::new());
+            for (step, n) in growth {
+                at += step;
+                ring.add(at, at, &Growth(n));
+                plain.push((at, n));
+            }
+            let expected: u64 = plain.iter().filter(|(at, _)| (from..from + span).contains(at)).map(|(_, n)| n).sum();
+            let mut sum = Growth(0);
+            ring.seconds.fold(from, from + span, &mut sum);
+            prop_assert_eq!(sum.0, expected);
+        }
+    }
+}
