@@ -4,7 +4,10 @@
 //! for a user. Two implementations keep one contract: `embedded` (this process, survives a restart) and `redis`.
 
 pub mod embedded;
+mod encoding;
 pub mod redis;
+#[cfg(test)]
+mod sample;
 
 use std::{sync::Arc, time::Duration};
 
@@ -95,6 +98,8 @@ pub enum Change {
     Invalidated(Vec<Tag>),
     /// An entry is gone.
     Removed(Digest),
+    /// A shared document has a new version.
+    Written(Arc<str>),
     /// Changes may have been missed: forget what is held in process.
     Lost,
 }
@@ -115,6 +120,17 @@ pub enum Lead {
     Granted(Fence),
     /// Somebody else does.
     Taken,
+}
+
+/// How a wait for another leader ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Waited {
+    /// The leader gave the lead back, or nobody leads: look for the entry.
+    Released,
+    /// The leader's lease ran out: it died, or lost touch.
+    Expired,
+    /// The leader still leads.
+    StillLed,
 }
 
 /// A versioned shared document: the knobs, the controller's lease.
@@ -198,7 +214,7 @@ pub trait Store: Send + Sync {
     async fn release(&self, fence: &Fence) -> Result<(), StoreError>;
 
     /// Waits until the present leader of `key` released it or its lease ran out, at most `most`.
-    async fn released(&self, key: &Digest, most: Duration) -> Result<(), StoreError>;
+    async fn released(&self, key: &Digest, most: Duration) -> Result<Waited, StoreError>;
 
     /// Takes one from a budget of `per_minute` shared by the fleet; `false` when it is used up.
     async fn take(&self, budget: &str, per_minute: u64) -> Result<bool, StoreError>;

@@ -1,1 +1,0 @@
-//! The store inside this process, which survives a restart.

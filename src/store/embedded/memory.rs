@@ -1,0 +1,221 @@
+//! What the embedded store knows: one lock around plain maps. Every change says what has to be written to the file.
+
+use std::{
+    collections::{BTreeMap, HashSet},
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
+};
+
+use tokio::sync::broadcast;
+
+use super::{Budgets, Limits, disk::write::Write, generations::Generations, leases::Leases, shelf::Shelf};
+use crate::{
+    clock::{Clock, Timestamp},
+    digest::Digest,
+    store::{Change, CleanUp, Entry, Put, SharedDocument, Tag, Usage},
+};
+
+/// Changes a listener may lag behind before it has missed some.
+const CHANGES: usize = 4_096;
+
+#[derive(Debug)]
+pub(super) struct Memory {
+    pub(super) clock: Clock,
+    pub(super) changes: broadcast::Sender<Change>,
+    state: Mutex<State>,
+}
+
+#[derive(Debug)]
+pub(super) struct State {
+    pub(super) shelf: Shelf,
+    pub(super) generations: Generations,
+    pub(super) leases: Leases,
+    pub(super) budgets: Budgets,
+    pub(super) documents: BTreeMap<Arc<str>, SharedDocument>,
+    /// While the file is being read: what was removed meanwhile and must not come back from it.
+    pub(super) removed_while_loading: Option<HashSet<Digest>>,
+}
+
+/// What a look-up found.
+pub(super) struct Found {
+    pub(super) entry: Option<Arc<Entry>>,
+    /// The file is still being read and nothing speaks against the entry being there.
+    pub(super) may_be_in_file: bool,
+    /// What was found outdated and taken out.
+    pub(super) gone: Vec<Digest>,
+}
+
+/// What became of an entry of the file.
+pub(super) enum Restored {
+    /// It is in memory now.
+    Taken(Arc<Entry>),
+    /// Memory has this one, or a newer one.
+    Known,
+    /// It is over, outdated or removed.
+    Void,
+    /// Memory is full.
+    NoRoom,
+}
+
+impl Memory {
+    pub(super) fn new(limits: Limits, clock: Clock) -> Self {
+        let state = State {
+            shelf: Shelf::new(limits),
+            generations: Generations::default(),
+            leases: Leases::default(),
+            budgets: Budgets::default(),
+            documents: BTreeMap::new(),
+            removed_while_loading: None,
+        };
+        Self { clock, changes: broadcast::Sender::new(CHANGES), state: Mutex::new(state) }
+    }
+
+    pub(super) fn state(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    pub(super) fn find(&self, key: &Digest) -> Found {
+        let now = self.clock.now();
+        let mut state = self.state();
+        let entry = state.shelf.find(key, now);
+        let is_outdated = entry.as_ref().is_some_and(|entry| state.generations.have_passed(&entry.tags));
+        if is_outdated {
+            state.shelf.remove(key);
+            return Found { entry: None, may_be_in_file: false, gone: vec![*key] };
+        }
+        let may_be_in_file = state.removed_while_loading.as_ref().is_some_and(|removed| !removed.contains(key));
+        Found { entry, may_be_in_file, gone: Vec::new() }
+    }
+
+    pub(super) fn keep(&self, entry: Arc<Entry>, value: Option<Vec<u8>>) -> (Put, Vec<Write>) {
+        let now = self.clock.now();
+        let mut state = self.state();
+        let mut gone = state.tidy(now);
+        let put = match () {
+            () if state.generations.have_passed(&entry.tags) => Put::Outdated,
+            () if entry.keep_until <= now || !state.shelf.admits(&entry) => Put::Refused,
+            () => Put::Stored,
+        };
+        let mut writes = Vec::new();
+        if put == Put::Stored {
+            gone.extend(state.shelf.keep(entry.clone(), now));
+            writes.extend(value.map(|value| Write::Keep { key: entry.key, value }));
+        }
+        drop(state);
+        self.tell_removed(&gone);
+        if put == Put::Stored {
+            self.tell(Change::Stored(entry));
+        }
+        writes.extend(gone.into_iter().map(Write::Remove));
+        (put, writes)
+    }
+
+    /// Takes in an entry of the file.
+    pub(super) fn restore(&self, entry: Entry) -> Restored {
+        let now = self.clock.now();
+        let mut state = self.state();
+        let removed = state.removed_while_loading.as_ref().is_some_and(|removed| removed.contains(&entry.key));
+        if removed || entry.keep_until <= now || state.generations.have_passed(&entry.tags) {
+            return Restored::Void;
+        }
+        if state.shelf.holds(&entry.key) {
+            return Restored::Known;
+        }
+        if !state.shelf.has_room_for(&entry) {
+            return Restored::NoRoom;
+        }
+        let entry = Arc::new(entry);
+        state.shelf.keep(entry.clone(), now);
+        drop(state);
+        self.tell(Change::Stored(entry.clone()));
+        Restored::Taken(entry)
+    }
+
+    /// Documents and generations as they are to stand in a new file.
+    pub(super) fn settled(&self) -> Vec<Write> {
+        let state = self.state();
+        let (floor, of) = state.generations.listed();
+        let generations = of.iter().map(|(tag, generation)| Write::Generation(tag.clone(), *generation));
+        let documents = state.documents.iter().map(|(name, document)| Write::Document(name.clone(), document.clone()));
+        std::iter::once(Write::Floor(floor)).chain(generations).chain(documents).collect()
+    }
+
+    pub(super) fn remove(&self, key: &Digest) -> ((), Vec<Write>) {
+        let mut state = self.state();
+        state.shelf.remove(key);
+        if let Some(removed) = &mut state.removed_while_loading {
+            removed.insert(*key);
+        }
+        drop(state);
+        self.tell_removed(&[*key]);
+        ((), vec![Write::Remove(*key)])
+    }
+
+    pub(super) fn generations(&self, tags: &[Tag]) -> Vec<u64> {
+        let state = self.state();
+        tags.iter().map(|tag| state.generations.of(tag)).collect()
+    }
+
+    pub(super) fn invalidate(&self, tags: &[Tag]) -> ((), Vec<Write>) {
+        let mut state = self.state();
+        let bumped = tags.iter().map(|tag| Write::Generation(tag.clone(), state.generations.bump(tag)));
+        let mut writes: Vec<_> = bumped.collect();
+        writes.extend(state.generations.forget_oldest().map(Write::Floor));
+        drop(state);
+        self.tell(Change::Invalidated(tags.to_vec()));
+        ((), writes)
+    }
+
+    pub(super) fn write_document(&self, name: &str, expect: u64, content: &[u8]) -> (Option<u64>, Vec<Write>) {
+        let mut state = self.state();
+        if state.documents.get(name).map_or(0, |document| document.version) != expect {
+            return (None, Vec::new());
+        }
+        let name: Arc<str> = name.into();
+        let document = SharedDocument { version: expect + 1, content: content.to_vec() };
+        state.documents.insert(name.clone(), document.clone());
+        drop(state);
+        self.tell(Change::Written(name.clone()));
+        (Some(document.version), vec![Write::Document(name, document)])
+    }
+
+    pub(super) fn page(&self, cursor: Option<u64>, most: usize) -> (Vec<Arc<Entry>>, Option<u64>) {
+        let now = self.clock.now();
+        let state = self.state();
+        let (mut entries, next) = state.shelf.page(cursor, most);
+        entries.retain(|entry| entry.keep_until > now && !state.generations.have_passed(&entry.tags));
+        (entries, next)
+    }
+
+    pub(super) fn clean_up(&self, plan: &CleanUp) -> (u64, Vec<Write>) {
+        let gone = self.state().shelf.clean_up(plan, self.clock.now());
+        self.tell_removed(&gone);
+        (gone.len() as u64, gone.into_iter().map(Write::Remove).collect())
+    }
+
+    /// How full it is, after a little tidying; and what that took out.
+    pub(super) fn usage(&self) -> (Usage, Vec<Digest>) {
+        let now = self.clock.now();
+        let mut state = self.state();
+        let gone = state.tidy(now);
+        let usage = state.shelf.usage();
+        drop(state);
+        self.tell_removed(&gone);
+        (usage, gone)
+    }
+
+    fn tell_removed(&self, gone: &[Digest]) {
+        gone.iter().for_each(|key| self.tell(Change::Removed(*key)));
+    }
+
+    fn tell(&self, change: Change) {
+        // Nobody listens: nothing is missed.
+        let _ = self.changes.send(change);
+    }
+}
+
+impl State {
+    fn tidy(&mut self, now: Timestamp) -> Vec<Digest> {
+        let Self { shelf, generations, .. } = self;
+        shelf.tidy(now, |entry| generations.have_passed(&entry.tags))
+    }
+}
