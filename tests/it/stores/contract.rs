@@ -254,7 +254,7 @@ async fn of_many_nodes_that_want_to_lead_one_may(pair: Pair) {
 
 async fn a_budget_is_shared_and_ends(pair: Pair) {
     let mut taken = 0;
-    for n in 0..40 {
+    for n in 0..40_u8 {
         let node = if n.is_multiple_of(2) { &pair.one } else { &pair.two };
         taken += usize::from(node.take("retries", 20).await.expect("take"));
     }
