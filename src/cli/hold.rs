@@ -1,12 +1,54 @@
-//! `banto hold`.
+//! `banto hold` and `banto hold --resume`.
 
-use super::Exit;
+use serde::Serialize;
+
+use super::{
+    Exit,
+    remote::{Remote, who},
+};
 
 /// Stops the controller from acting; resume lets it act again.
+///
+/// While held it still watches, diagnoses and tells people. Remedies in force return by themselves at their deadlines.
 #[derive(Debug, clap::Args)]
-pub struct Args {}
+#[command(after_help = "Examples:\n  banto hold --reason 'database migration'\n  banto hold --resume")]
+pub struct Args {
+    /// Let the controller act again.
+    #[arg(long)]
+    resume: bool,
+    /// First take back every remedy in force.
+    #[arg(long, conflicts_with = "resume")]
+    revert: bool,
+    /// Why; shown to everybody who looks.
+    #[arg(long, default_value = "by hand")]
+    reason: String,
+    /// Print JSON.
+    #[arg(long)]
+    json: bool,
+    #[command(flatten)]
+    remote: Remote,
+}
+
+#[derive(Serialize)]
+struct Switch<'a> {
+    on: bool,
+    revert: bool,
+    by: String,
+    reason: &'a str,
+}
 
 /// Runs the command.
-pub fn run(_: Args) -> Exit {
-    Exit::NotBuilt
+pub fn run(args: Args) -> Exit {
+    let Args { resume, revert, reason, json, remote } = args;
+    let switch = Switch { on: !resume, revert, by: who(), reason: &reason };
+    match remote.post::<serde_json::Value>("/api/v1/hold", &switch) {
+        Ok(answer) if json => println!("{answer}"),
+        Ok(_) if resume => println!("The controller acts again."),
+        Ok(_) => println!("The controller is held: {reason}. `banto hold --resume` lets it act again."),
+        Err(error) => {
+            eprintln!("banto: {error}");
+            return Exit::Failed;
+        }
+    }
+    Exit::Done
 }

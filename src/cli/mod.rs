@@ -9,6 +9,7 @@ pub mod drill;
 pub mod hold;
 pub mod incidents;
 pub mod knobs;
+pub mod remote;
 pub mod serve;
 pub mod simulate;
 
