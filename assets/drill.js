@@ -1,0 +1,190 @@
+// Draws the charts of a drill's report from the data in the page. uPlot draws; this file says what.
+(() => {
+  "use strict";
+  const data = JSON.parse(document.getElementById("data").textContent);
+  const root = document.documentElement;
+  const plots = document.getElementById("plots");
+  const runs = [["with", data.with], ["without", data.without]].filter(([, run]) => run);
+  if (!runs.length || typeof uPlot === "undefined") return;
+  const seconds = runs[0][1].at;
+  const whole = [seconds[0], seconds[seconds.length - 1]];
+  const focus = [Math.max(whole[0], data.breaks_at - 30), Math.min(whole[1], data.focus)];
+  const names = { with: "with", without: "without" };
+  const SOURCES = [["cache", "cache"], ["coalesced", "shared"], ["primary", "primary"], ["secondary", "secondary"],
+    ["stale", "stale"], ["degraded", "degraded"], ["errors", "errors"]];
+  let charts = [], range = focus;
+
+  const colour = (name) => getComputedStyle(root).getPropertyValue("--" + name).trim();
+  const clock = (second) => {
+    const s = (((data.midnight + Math.round(second)) % 86400) + 86400) % 86400;
+    const two = (n) => String(Math.floor(n)).padStart(2, "0");
+    return `${two(s / 3600)}:${two(s / 60 % 60)}:${two(s % 60)}`;
+  };
+  const number = (n) => n >= 1000 ? n.toLocaleString("en") : String(Math.round(n * 100) / 100);
+  const element = (tag, attributes = {}, ...children) => {
+    const node = document.createElement(tag);
+    for (const [name, value] of Object.entries(attributes)) node.setAttribute(name, value);
+    node.append(...children);
+    return node;
+  };
+
+  // Vertical lines where the world changed and where the controller acted.
+  const marks = { hooks: { drawClear: [(u) => {
+    const { left, top, width, height } = u.bbox;
+    for (const [at, of] of data.notes) {
+      if (of !== "world" && of !== "action") continue;
+      const x = Math.round(u.valToPos(at, "x", true)) + .5;
+      if (x < left || x > left + width) continue;
+      u.ctx.save();
+      u.ctx.strokeStyle = colour(of);
+      u.ctx.globalAlpha = .55;
+      u.ctx.lineWidth = devicePixelRatio * (of === "world" ? 1.5 : 1);
+      if (of === "action") u.ctx.setLineDash([4 * devicePixelRatio, 4 * devicePixelRatio]);
+      u.ctx.beginPath(); u.ctx.moveTo(x, top); u.ctx.lineTo(x, top + height); u.ctx.stroke();
+      u.ctx.restore();
+    }
+  }] } };
+
+  const axis = (extra) => ({ stroke: colour("soft"), font: "12px system-ui, sans-serif", grid: { stroke: colour("grid"), width: 1 },
+    ticks: { show: false }, ...extra });
+
+  function chart({ title, note, unit, columns, series, bands, say, tall }, parent) {
+    const box = element("figure", { class: "plot", style: "margin-inline:0" });
+    const value = element("p", { class: "value", style: "margin:0", "aria-live": "polite" });
+    const canvas = element("div", { tabindex: "0", role: "img", "aria-label": `${title}. ${note} Arrow keys move along the seconds.` });
+    box.append(element("header", {}, element("h3", {}, title), element("p", {}, note)), value, canvas);
+    parent.append(box);
+    const u = new uPlot({
+      width: Math.max(200, canvas.clientWidth), height: tall || 190, legend: { show: false }, padding: [8, 12, 0, 0],
+      cursor: { sync: { key: "drill", setSeries: false }, points: { size: 6 }, drag: { x: true, y: false }, bind: { dblclick: () => () => show(whole) } },
+      scales: { x: { time: false, min: range[0], max: range[1] }, y: { range: (_, __, max) => [0, max > 0 ? max * 1.08 : 1] } },
+      axes: [axis({ values: (_, splits) => splits.map((s) => s % 1 ? "" : clock(s).slice(0, range[1] - range[0] > 3600 ? 5 : 8)), space: 76,
+        incrs: [1, 5, 10, 15, 30, 60, 120, 300, 600, 900, 1800, 3600] }), axis({ size: 44, values: (_, splits) => splits.map((n) => number(n) + (unit || "")) })],
+      series: [{}, ...series], bands, plugins: [marks],
+      hooks: {
+        setCursor: [(u) => say(value, u.cursor.idx)],
+        setSelect: [(u) => {
+          if (u.select.width < 8) return;
+          const from = u.posToVal(u.select.left, "x"), to = u.posToVal(u.select.left + u.select.width, "x");
+          u.setSelect({ left: 0, top: 0, width: 0, height: 0 }, false);
+          show([from, to]);
+        }],
+      },
+    }, columns, canvas);
+    canvas.addEventListener("keydown", (event) => {
+      const step = { ArrowLeft: -1, ArrowRight: 1 }[event.key];
+      if (!step) return;
+      event.preventDefault();
+      const at = (u.cursor.idx ?? seconds.findIndex((s) => s >= range[0])) + step * (event.shiftKey ? 10 : 1);
+      point(seconds[Math.min(seconds.length - 1, Math.max(0, at))]);
+    });
+    charts.push({ u, canvas, refresh: () => say(value, null) });
+    say(value, null);
+  }
+
+  // Both runs as two lines over each other, with a second, fainter line each where there is one.
+  function lines(title, note, unit, main, faint) {
+    const columns = [seconds], series = [];
+    for (const [name, run] of runs.slice().reverse()) {
+      if (faint) {
+        columns.push(run[faint[0]]);
+        series.push({ stroke: colour(name), width: 1, dash: [3, 3], points: { show: false } });
+      }
+      columns.push(run[main[0]]);
+      series.push({ stroke: colour(name), width: 2, fill: name === "without" ? colour(name) + "1a" : undefined, points: { show: false } });
+    }
+    const say = (node, at) => node.replaceChildren(...(at == null ? ["\u00a0"] : [
+      clock(seconds[at]) + " ",
+      ...runs.flatMap(([name, run]) => {
+        const part = ([key, word]) => `${run[key][at] == null ? "–" : number(run[key][at]) + (unit || "")} ${word}`;
+        return [element("span", { class: name }, ` ${names[name]} `), element("b", {}, [main, faint].filter(Boolean).map(part).join(", ")), " "];
+      })]));
+    chart({ title, note, unit, columns, series, say }, plots);
+  }
+
+  // One run's answers by where they came from, on top of each other.
+  function stack(name, run, parent) {
+    const columns = [seconds], series = [], bands = [];
+    let below = seconds.map(() => 0);
+    for (const [key] of SOURCES) {
+      below = below.map((sum, at) => sum + run[key][at]);
+      columns.push(below);
+      series.push({ stroke: colour(key), width: 1, fill: colour(key), points: { show: false } });
+      if (series.length > 1) bands.push({ series: [series.length, series.length - 1], fill: colour(key) });
+    }
+    const say = (node, at) => node.replaceChildren(at == null ? "\u00a0" : clock(seconds[at]) + " " +
+      SOURCES.filter(([key]) => run[key][at]).map(([key, word]) => `${run[key][at]} ${word}`).join(", "));
+    chart({ title: name === "with" ? "Answers with the controller" : "Answers without it", note: "a second, by source", columns, series, bands, say }, parent);
+  }
+
+  function lanes() {
+    if (!data.lanes.length) return;
+    const box = element("figure", { class: "plot", style: "margin-inline:0", id: "lanes" });
+    box.append(element("header", {}, element("h3", {}, "Alarms and knobs"), element("p", {}, "alarms that are on; knobs away from where they were")));
+    const list = element("div", { class: "lanes" });
+    const [from, to] = range, place = (at) => 100 * (Math.min(to, Math.max(from, at)) - from) / (to - from);
+    for (const { kind, name, spans } of data.lanes) {
+      const shown = spans.filter(([start, end]) => end > from && start < to);
+      if (!shown.length) continue;
+      const track = element("div", { class: "track" });
+      for (const [start, end, value] of shown) {
+        const text = kind === "knob" ? value : "";
+        track.append(element("span", { class: "on", style: `left:${place(start)}%;width:${place(end) - place(start)}%`,
+          title: `${name} ${value} from ${clock(start)} to ${clock(end)}` }, text));
+      }
+      list.append(element("div", { class: `lane ${kind}` }, element("span", { class: "name" }, name), track));
+    }
+    box.append(list);
+    const old = document.getElementById("lanes");
+    if (old) old.replaceWith(box); else plots.append(box);
+  }
+
+  function draw() {
+    charts.forEach(({ u }) => u.destroy());
+    charts = [];
+    plots.replaceChildren();
+    lines("Errors", "questions a second that ended in an error, or not in time", "", ["errors", "errors"]);
+    lines("Waiting", "99 % (line) and half (dashes) of the last 10 s were answered within", " s", ["p99", "99 %"], ["p50", "half"]);
+    lines("Calls to models", "a second; dashes: refused for load", "", ["calls", "calls"], ["throttles", "refused"]);
+    const pair = element("div", { class: "pair" });
+    plots.append(pair);
+    runs.forEach(([name, run]) => stack(name, run, pair));
+    plots.append(element("ul", { class: "swatches" }, ...SOURCES.map(([key, word]) =>
+      element("li", {}, element("i", { style: `background:var(--${key})` }), word))));
+    lanes();
+  }
+
+  function show(next) {
+    range = next;
+    charts.forEach(({ u }) => u.setScale("x", { min: next[0], max: next[1] }));
+    lanes();
+    const same = (other) => next[0] === other[0] && next[1] === other[1];
+    document.querySelectorAll("[data-zoom]").forEach((button) =>
+      button.setAttribute("aria-pressed", String(same(button.dataset.zoom === "all" ? whole : focus))));
+  }
+
+  function point(second) {
+    if (second < range[0] || second > range[1]) show(whole);
+    charts.forEach(({ u }) => u.setCursor({ left: u.valToPos(second, "x"), top: 20 }, true, false));
+  }
+
+  document.querySelectorAll("[data-zoom]").forEach((button) =>
+    button.addEventListener("click", () => show(button.dataset.zoom === "all" ? whole : focus)));
+  document.querySelectorAll(".timeline button").forEach((button) => button.addEventListener("click", () => {
+    document.querySelectorAll(".timeline .here").forEach((other) => other.classList.remove("here"));
+    button.classList.add("here");
+    point(Number(button.dataset.at));
+  }));
+
+  const dark = matchMedia("(prefers-color-scheme: dark)");
+  const wear = (theme) => { root.dataset.theme = theme; draw(); };
+  document.getElementById("theme").addEventListener("click", () => wear(root.dataset.theme === "dark" ? "light" : "dark"));
+  dark.addEventListener("change", () => wear(dark.matches ? "dark" : "light"));
+  let width = 0;
+  new ResizeObserver(() => {
+    if (plots.clientWidth === width) return;
+    width = plots.clientWidth;
+    charts.forEach(({ u, canvas }) => u.setSize({ width: Math.max(200, canvas.clientWidth), height: u.height }));
+  }).observe(plots);
+  wear(dark.matches ? "dark" : "light");
+})();

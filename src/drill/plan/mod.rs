@@ -1,0 +1,187 @@
+//! What a drill file describes, checked: a fleet, its users, what breaks when, and what must come of it.
+
+mod raw;
+mod validate;
+
+use std::{collections::BTreeMap, sync::Arc, time::Duration};
+
+use chrono::{DateTime, FixedOffset};
+
+use super::{expect::Expectation, grade::Grade, offset::Offset, question::Template, world::Condition};
+use crate::{
+    clock::Timestamp,
+    config::{files::Files, problem::Problems},
+    engine::asked::Tier,
+    ids::ModelName,
+    units::Ratio,
+};
+
+/// A drill that can be run.
+#[derive(Clone, Debug)]
+pub struct Plan {
+    /// Its name: `stampede`.
+    pub name: Arc<str>,
+    /// What happens in it, for people.
+    pub about: String,
+    /// The incident it re-enacts.
+    pub incident: Incident,
+    /// The seed it runs with unless another is asked for.
+    pub seed: u64,
+    /// Wall time at which the incident begins; every offset counts from here.
+    pub start: DateTime<FixedOffset>,
+    /// Ordinary traffic before the start: it fills caches and histories and is not graded.
+    pub warm_up: Duration,
+    /// From the start to the end.
+    pub lasts: Duration,
+    /// How many engines.
+    pub nodes: u32,
+    /// The usual selves of the models, by name; names that are missing run with the program's own defaults.
+    pub models: BTreeMap<ModelName, Condition>,
+    /// How people behave.
+    pub users: Users,
+    /// Who comes when.
+    pub traffic: Vec<Traffic>,
+    /// What happens to the world, by time.
+    pub world: Vec<Happening>,
+    /// What counts as harm.
+    pub harm: Harm,
+    /// What must hold afterwards.
+    pub expect: Vec<Expectation>,
+}
+
+/// The incident that a drill re-enacts, as its own report tells it.
+#[derive(Clone, Debug)]
+pub struct Incident {
+    /// Which report.
+    pub from: String,
+    /// Its numbers, where it gives them, in the words of the grade.
+    pub published: BTreeMap<String, String>,
+}
+
+/// How people behave.
+#[derive(Clone, Debug)]
+pub struct Users {
+    /// How long somebody waits for a whole answer before giving up.
+    pub patience: Duration,
+    /// How likely somebody asks again after an error or after giving up.
+    pub again_after_error: Ratio,
+    /// How likely somebody asks again after a degraded answer; good messages keep this low.
+    pub again_after_degraded: Ratio,
+    /// The mean pause before asking again.
+    pub pause: Duration,
+    /// How often somebody asks again at most.
+    pub most_again: u32,
+    /// Relative sizes of the tiers.
+    pub tiers: Vec<(Tier, f64)>,
+}
+
+/// People who come.
+#[derive(Clone, Debug)]
+pub struct Traffic {
+    /// What they are called in reports.
+    pub name: Arc<str>,
+    /// How many people there are to come.
+    pub users: u32,
+    /// What they ask, with the share of each.
+    pub asks: Vec<(Arc<Template>, f64)>,
+    /// How many want a stream.
+    pub streams: Ratio,
+    /// When they come.
+    pub arrivals: Arrivals,
+}
+
+/// When people come.
+#[derive(Clone, Debug)]
+pub enum Arrivals {
+    /// Now and then, at a rate that runs straight from corner to corner (moment, questions a second) and is zero outside.
+    Flow(Vec<(Offset, f64)>),
+    /// Everybody once, within a short time.
+    Crowd {
+        /// The first possible moment.
+        at: Offset,
+        /// How long until the last.
+        within: Duration,
+        /// `true`: half of them come in the first quarter of the time. `false`: evenly.
+        rush: bool,
+    },
+}
+
+/// One thing that happens to the world.
+#[derive(Clone, Debug)]
+pub struct Happening {
+    /// When.
+    pub at: Offset,
+    /// What.
+    pub what: What,
+}
+
+/// What happens to the world.
+#[derive(Clone, Debug)]
+pub enum What {
+    /// A model changes its ways.
+    Model {
+        /// Which.
+        model: ModelName,
+        /// How it differs from its usual self from now on.
+        now: Condition,
+    },
+    /// Something is announced: a release, a deployment.
+    Event {
+        /// What kind.
+        kind: String,
+        /// What it concerns.
+        subject: String,
+    },
+}
+
+/// What counts as harm to users.
+#[derive(Clone, Copy, Debug)]
+pub struct Harm {
+    /// A request that takes longer is harmed, beside those that end in an error, a wrong or a degraded answer.
+    pub slower_than: Duration,
+    /// The share of harmed requests (of those that ended in the last 10 s) from which users as a whole are harmed.
+    pub share: Ratio,
+}
+
+impl Plan {
+    /// Every drill below `drills/`.
+    ///
+    /// # Errors
+    /// All mistakes of all files.
+    pub fn all(files: &Files) -> Result<Vec<Self>, Problems> {
+        validate::all(files.below("drills/"))
+    }
+
+    /// The drills of one file's text.
+    ///
+    /// # Errors
+    /// All its mistakes.
+    pub fn read(path: &str, text: &str) -> Result<Vec<Self>, Problems> {
+        let file = crate::config::files::File { path: path.into(), text: text.into() };
+        validate::all(std::iter::once(&file))
+    }
+
+    /// The wall time of the start.
+    pub fn starts_at(&self) -> Timestamp {
+        self.start.to_utc().into()
+    }
+
+    /// The moment of the first break: the first crowd or change of a model. Times of the grade are measured from here.
+    pub fn breaks_at(&self) -> Offset {
+        let crowds = self.traffic.iter().filter_map(|traffic| match traffic.arrivals {
+            Arrivals::Crowd { at, .. } => Some(at),
+            Arrivals::Flow(_) => None,
+        });
+        let changes = self.world.iter().filter(|it| matches!(it.what, What::Model { .. })).map(|it| it.at);
+        crowds.chain(changes).min().unwrap_or_default()
+    }
+
+    /// What the runs should have shown and did not.
+    pub fn disappointments(&self, with: Option<&Grade>, without: Option<&Grade>) -> Vec<String> {
+        let failed = |expectation: &Expectation| {
+            let found = expectation.check(with, without)?.err()?;
+            Some(format!("expected {expectation}, but {found}"))
+        };
+        self.expect.iter().filter_map(failed).collect()
+    }
+}

@@ -1,0 +1,114 @@
+//! What a drill file may say.
+
+use std::collections::BTreeMap;
+
+use serde::Deserialize;
+
+use crate::{
+    config::document::Spanned,
+    drill::{offset::Offset, world::Condition},
+    ids::ModelName,
+    units::{Ratio, TimeSpan},
+};
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct RawDrill {
+    pub drill: Spanned<String>,
+    pub about: String,
+    pub incident: RawIncident,
+    pub seed: u64,
+    pub start: Spanned<String>,
+    pub warm_up: TimeSpan,
+    pub lasts: Spanned<TimeSpan>,
+    pub nodes: Spanned<u32>,
+    #[serde(default)]
+    pub models: BTreeMap<ModelName, Condition>,
+    pub users: RawUsers,
+    #[serde(default)]
+    pub words: BTreeMap<String, Vec<String>>,
+    pub questions: BTreeMap<String, Vec<RawQuestion>>,
+    pub traffic: Vec<RawTraffic>,
+    #[serde(default)]
+    pub world: Vec<RawHappening>,
+    pub harm: RawHarm,
+    #[serde(default)]
+    pub expect: Vec<Spanned<String>>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct RawIncident {
+    pub from: String,
+    #[serde(default)]
+    pub published: BTreeMap<String, Spanned<String>>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct RawUsers {
+    pub patience: TimeSpan,
+    pub again_after_error: Ratio,
+    pub again_after_degraded: Ratio,
+    pub pause: TimeSpan,
+    pub most_again: u32,
+    pub tiers: RawTiers,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct RawTiers {
+    #[serde(default)]
+    pub premium: f64,
+    #[serde(default)]
+    pub registered: f64,
+    #[serde(default)]
+    pub anonymous: f64,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct RawQuestion {
+    pub share: f64,
+    pub text: Spanned<String>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct RawTraffic {
+    pub flow: Option<Spanned<String>>,
+    pub crowd: Option<Spanned<String>>,
+    pub users: Spanned<u32>,
+    pub asks: Spanned<String>,
+    #[serde(default)]
+    pub streams: Ratio,
+    pub rate: Option<Vec<RawCorner>>,
+    pub at: Option<Offset>,
+    pub within: Option<TimeSpan>,
+    #[serde(default)]
+    pub rush: bool,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct RawCorner {
+    pub at: Spanned<Offset>,
+    pub per_second: Spanned<f64>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct RawHappening {
+    pub at: Spanned<Offset>,
+    pub model: Option<ModelName>,
+    pub now: Option<Condition>,
+    pub event: Option<String>,
+    pub subject: Option<String>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct RawHarm {
+    pub slower_than: TimeSpan,
+    pub share: Ratio,
+}

@@ -1,0 +1,212 @@
+//! From what a file says to a plan that can be run, with every mistake on the way.
+
+use std::{collections::BTreeMap, sync::Arc};
+
+use chrono::DateTime;
+
+use super::{
+    Arrivals, Happening, Harm, Incident, Plan, Traffic, Users, What,
+    raw::{RawCorner, RawDrill, RawHappening, RawIncident, RawQuestion, RawTraffic, RawUsers},
+};
+use crate::{
+    config::{
+        document::{Document, Spanned},
+        files::File,
+        problem::Problems,
+    },
+    drill::{grade::Measure, offset::Offset, question::Template},
+    engine::asked::Tier,
+};
+
+/// No fleet of a drill is larger: each node is a whole engine.
+const MOST_NODES: u32 = 64;
+
+/// Nor longer: every second of it is kept for the report.
+const LONGEST_SECS: u64 = 6 * 3_600;
+
+type Asks = BTreeMap<String, Vec<(Arc<Template>, f64)>>;
+
+/// The drills of these files.
+pub(super) fn all<'a>(files: impl Iterator<Item = &'a File>) -> Result<Vec<Plan>, Problems> {
+    let (mut problems, mut plans) = (Problems::default(), Vec::<Plan>::new());
+    for document in files.flat_map(|file| Document::split(&file.path, &file.text)) {
+        let Some(raw) = document.read::<RawDrill>(&mut problems) else { continue };
+        let place = document.place_of(&raw.drill);
+        let plan = Reader { document: &document, problems: &mut problems }.plan(raw);
+        if plans.iter().any(|known| known.name == plan.name) {
+            problems.add(&place, format!("a second drill is called `{}`; give it another name", plan.name));
+        }
+        plans.push(plan);
+    }
+    problems.or(plans)
+}
+
+struct Reader<'a> {
+    document: &'a Document,
+    problems: &'a mut Problems,
+}
+
+impl Reader<'_> {
+    fn plan(&mut self, raw: RawDrill) -> Plan {
+        let asks = self.questions(&raw.words, &raw.questions);
+        self.size(&raw);
+        let window = (-Offset::after(raw.warm_up.0).0, Offset::after(raw.lasts.value.0).0);
+        Plan {
+            start: self.start(&raw.start),
+            incident: self.incident(raw.incident),
+            users: users(&raw.users),
+            traffic: raw.traffic.into_iter().filter_map(|it| self.traffic(it, &asks, window)).collect(),
+            world: self.world(raw.world, window),
+            harm: Harm { slower_than: raw.harm.slower_than.0, share: raw.harm.share },
+            expect: raw.expect.iter().filter_map(|text| self.check(text, text.value.parse())).collect(),
+            name: raw.drill.value.into(),
+            about: raw.about.split_whitespace().collect::<Vec<_>>().join(" "),
+            seed: raw.seed,
+            warm_up: raw.warm_up.0,
+            lasts: raw.lasts.value.0,
+            nodes: raw.nodes.value,
+            models: raw.models,
+        }
+    }
+
+    fn size(&mut self, raw: &RawDrill) {
+        if !(1..=MOST_NODES).contains(&raw.nodes.value) {
+            self.wrong(&raw.nodes, format!("a drill has 1 to {MOST_NODES} nodes, not {}", raw.nodes.value));
+        }
+        if !(1..=LONGEST_SECS).contains(&raw.lasts.value.0.as_secs()) {
+            self.wrong(&raw.lasts, format!("a drill lasts 1s to 6h, not {}", raw.lasts.value));
+        }
+        if raw.traffic.is_empty() {
+            self.wrong(&raw.drill, "nobody comes: list a flow or a crowd under `traffic:`");
+        }
+    }
+
+    fn start(&mut self, text: &Spanned<String>) -> DateTime<chrono::FixedOffset> {
+        let remedy = |_| format!("`{}` is not a time with a zone: write `2026-03-05T19:22:00+09:00`", text.value);
+        self.check(text, DateTime::parse_from_rfc3339(&text.value).map_err(remedy)).unwrap_or_default()
+    }
+
+    fn incident(&mut self, raw: RawIncident) -> Incident {
+        let mut published = BTreeMap::new();
+        for (measure, value) in raw.published {
+            self.check(&value, measure.parse::<Measure>());
+            published.insert(measure, value.value);
+        }
+        Incident { from: raw.from, published }
+    }
+
+    fn questions(&mut self, words: &BTreeMap<String, Vec<String>>, raw: &BTreeMap<String, Vec<RawQuestion>>) -> Asks {
+        let words: BTreeMap<_, Arc<[String]>> =
+            words.iter().map(|(name, words)| (name.as_str(), words.clone().into())).collect();
+        let template = |this: &mut Self, question: &RawQuestion| {
+            if question.share <= 0.0 || !question.share.is_finite() {
+                this.wrong(&question.text, "this question's share must be above 0, or nobody asks it");
+            }
+            let read = Template::parse(&question.text.value, |name| words.get(name).cloned());
+            Some((Arc::new(this.check(&question.text, read)?), question.share))
+        };
+        raw.iter()
+            .map(|(mix, questions)| (mix.clone(), questions.iter().filter_map(|q| template(self, q)).collect()))
+            .collect()
+    }
+
+    fn traffic(&mut self, raw: RawTraffic, asks: &Asks, window: (i64, i64)) -> Option<Traffic> {
+        if !asks.contains_key(&raw.asks.value) {
+            let known = asks.keys().cloned().collect::<Vec<_>>().join(", ");
+            let what = format!("no questions are called `{}`; `questions:` has {known}", raw.asks.value);
+            self.wrong(&raw.asks, what);
+        }
+        if raw.users.value == 0 {
+            self.wrong(&raw.users, "no users, nobody to come: use 1 or more");
+        }
+        let (name, arrivals) = match (&raw.flow, &raw.crowd, &raw.rate, raw.at, raw.within) {
+            (Some(name), None, Some(rate), None, None) => (name, self.flow(rate, window)),
+            (None, Some(name), None, Some(at), Some(within)) => {
+                if at.0 < window.0 || at.0 + Offset::after(within.0).0 > window.1 {
+                    self.wrong(name, "this crowd comes outside the drill; mend `at`, `within` or `lasts`");
+                }
+                (name, Arrivals::Crowd { at, within: within.0, rush: raw.rush })
+            }
+            _ => {
+                let remedy = "traffic is either `flow: NAME` with `rate:`, or `crowd: NAME` with `at:` and `within:`";
+                self.wrong(&raw.asks, remedy);
+                return None;
+            }
+        };
+        Some(Traffic {
+            name: name.value.as_str().into(),
+            users: raw.users.value,
+            asks: asks.get(&raw.asks.value)?.clone(),
+            streams: raw.streams,
+            arrivals,
+        })
+    }
+
+    fn flow(&mut self, corners: &[RawCorner], window: (i64, i64)) -> Arrivals {
+        for pair in corners.windows(2) {
+            if pair[1].at.value <= pair[0].at.value {
+                self.wrong(&pair[1].at, "the corners of a rate go forward in time; this one comes too early");
+            }
+        }
+        for corner in corners {
+            if !(0.0..=100_000.0).contains(&corner.per_second.value) {
+                self.wrong(&corner.per_second, "a rate lies between 0 and 100000 questions a second");
+            }
+            self.inside(&corner.at, window);
+        }
+        Arrivals::Flow(corners.iter().map(|corner| (corner.at.value, corner.per_second.value)).collect())
+    }
+
+    fn world(&mut self, raw: Vec<RawHappening>, window: (i64, i64)) -> Vec<Happening> {
+        let mut world: Vec<_> = raw.into_iter().filter_map(|happening| self.happening(happening, window)).collect();
+        world.sort_by_key(|happening| happening.at);
+        world
+    }
+
+    fn happening(&mut self, raw: RawHappening, window: (i64, i64)) -> Option<Happening> {
+        self.inside(&raw.at, window);
+        let what = match (raw.model, raw.now, raw.event, raw.subject) {
+            (Some(model), Some(now), None, None) => What::Model { model, now },
+            (None, None, Some(kind), Some(subject)) => What::Event { kind, subject },
+            _ => {
+                let remedy = "this is either `model:` with `now:`, or `event:` with `subject:`";
+                self.wrong(&raw.at, remedy);
+                return None;
+            }
+        };
+        Some(Happening { at: raw.at.value, what })
+    }
+
+    fn inside(&mut self, at: &Spanned<Offset>, (from, to): (i64, i64)) {
+        if !(from..=to).contains(&at.value.0) {
+            self.wrong(
+                at,
+                format!("{} lies outside the drill, which runs from {} to {}", at.value, Offset(from), Offset(to)),
+            );
+        }
+    }
+
+    fn check<T, U>(&mut self, at: &Spanned<U>, read: Result<T, String>) -> Option<T> {
+        read.map_err(|what| self.wrong(at, what)).ok()
+    }
+
+    fn wrong<U>(&mut self, at: &Spanned<U>, what: impl Into<String>) {
+        self.problems.add(&self.document.place_of(at), what);
+    }
+}
+
+fn users(raw: &RawUsers) -> Users {
+    let tiers = [
+        (Tier::Premium, raw.tiers.premium),
+        (Tier::Registered, raw.tiers.registered),
+        (Tier::Anonymous, raw.tiers.anonymous),
+    ];
+    Users {
+        patience: raw.patience.0,
+        again_after_error: raw.again_after_error,
+        again_after_degraded: raw.again_after_degraded,
+        pause: raw.pause.0,
+        most_again: raw.most_again,
+        tiers: tiers.to_vec(),
+    }
+}

@@ -1,0 +1,90 @@
+//! How the measures of a grade are called and shown to people.
+
+use chrono::Duration;
+
+use crate::drill::{
+    expect::Shown,
+    grade::{Grade, Measure},
+    offset::Offset,
+    plan::Plan,
+};
+
+/// What a measure is called.
+pub fn label(measure: Measure) -> &'static str {
+    match measure {
+        Measure::Detect => "noticed after",
+        Measure::Diagnose => "cause named after",
+        Measure::Mitigate => "users safe after",
+        Measure::Recover => "all as before after",
+        Measure::Harmed => "users harmed for",
+        Measure::Requests => "questions",
+        Measure::Errors => "errors",
+        Measure::Wrong => "wrong answers",
+        Measure::Stale => "stale answers",
+        Measure::Degraded => "degraded answers",
+        Measure::Calls => "calls to models",
+        Measure::Retries => "of these, retries",
+        Measure::Cost => "cost of models",
+        Measure::P50 => "half answered within",
+        Measure::P99 => "99 % answered within",
+        Measure::Cause => "cause",
+    }
+}
+
+/// What a run shows for a measure, with its unit.
+pub fn value(grade: &Grade, measure: Measure) -> String {
+    match (grade.show(measure), measure) {
+        (Shown::Number(n), _) if n.is_infinite() => "never".into(),
+        (Shown::Number(n), Measure::Cost) => format!("${n:.2}"),
+        (Shown::Number(n), Measure::P50 | Measure::P99) => format!("{:.2} s", n / 1e3),
+        (Shown::Number(n), Measure::Detect | Measure::Diagnose | Measure::Mitigate | Measure::Recover) => span(n),
+        (Shown::Number(n), Measure::Harmed) => span(n),
+        (Shown::Number(n), _) => thousands(n as u64),
+        (Shown::Word(word), _) => word,
+        (Shown::Nothing, _) => "—".into(),
+    }
+}
+
+/// Whether less is better: whether two runs can be compared by it.
+pub fn less_is_better(measure: Measure) -> bool {
+    !matches!(measure, Measure::Requests | Measure::Cause)
+}
+
+/// A span of seconds: `42 s`, `3 min 20 s`.
+fn span(seconds: f64) -> String {
+    let whole = seconds.round() as u64;
+    match (whole / 60, whole % 60) {
+        (0, _) => format!("{seconds} s"),
+        (minutes, 0) => format!("{minutes} min"),
+        (minutes, rest) => format!("{minutes} min {rest} s"),
+    }
+}
+
+/// A count with its thousands apart.
+pub fn thousands(n: u64) -> String {
+    let digits = n.to_string();
+    let mut text = String::with_capacity(digits.len() + digits.len() / 3);
+    for (at, digit) in digits.char_indices() {
+        if at > 0 && (digits.len() - at).is_multiple_of(3) {
+            text.push(',');
+        }
+        text.push(digit);
+    }
+    text
+}
+
+/// The wall time of a moment, in the drill's own zone: `19:22:05`.
+pub fn wall(plan: &Plan, at: Offset) -> String {
+    (plan.start + Duration::milliseconds(at.0)).format("%H:%M:%S").to_string()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn numbers_read_as_people_write_them() {
+        assert_eq!([0, 999, 15_000, 1_234_567].map(thousands), ["0", "999", "15,000", "1,234,567"]);
+        assert_eq!([7.0, 60.0, 200.0].map(span), ["7 s", "1 min", "3 min 20 s"]);
+    }
+}

@@ -1,0 +1,79 @@
+//! What happened in a run, by time: what the world did, what the controller saw, said and did.
+
+use super::{grade::Watched, offset::Offset};
+use crate::controller::alarm::AlarmState;
+
+/// What happened.
+#[derive(Clone, Debug, Default)]
+pub struct Story {
+    /// In words, by time.
+    pub notes: Vec<Note>,
+    /// How alarms turned.
+    pub alarms: Vec<AlarmTurn>,
+    /// How knobs were turned.
+    pub knobs: Vec<KnobTurn>,
+    /// The controller's own times and actions; `None` in a run without it.
+    pub watched: Option<Watched>,
+}
+
+/// One line of the story.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Note {
+    /// When.
+    pub at: Offset,
+    /// Who speaks.
+    pub of: NoteOf,
+    /// What happened, in a sentence.
+    pub text: String,
+}
+
+/// Who a note is about.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum NoteOf {
+    /// The world broke or mended something.
+    World,
+    /// An alarm turned.
+    Alarm,
+    /// A cause was found.
+    Diagnosis,
+    /// Something was done, verified or taken back.
+    Action,
+}
+
+impl NoteOf {
+    /// The word for it in reports.
+    pub fn label(self) -> &'static str {
+        match self {
+            Self::World => "world",
+            Self::Alarm => "alarm",
+            Self::Diagnosis => "cause",
+            Self::Action => "action",
+        }
+    }
+}
+
+/// An alarm that changed its state.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct AlarmTurn {
+    /// When.
+    pub at: Offset,
+    /// Which.
+    pub alarm: String,
+    /// What it says from now on.
+    pub to: AlarmState,
+}
+
+/// A knob that was turned.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct KnobTurn {
+    /// When.
+    pub at: Offset,
+    /// Which.
+    pub knob: String,
+    /// What it was.
+    pub from: String,
+    /// What it is.
+    pub to: String,
+    /// By whom.
+    pub author: String,
+}

@@ -1,0 +1,78 @@
+//! One person: asks, waits for the whole answer, judges it, and perhaps asks again.
+
+use std::sync::Arc;
+
+use tokio::time::{sleep, timeout};
+
+use super::{
+    fleet::Fleet,
+    ledger::{Ending, Ledger, Served},
+    offset::Offset,
+    plan::Users,
+    traffic::Visitor,
+};
+use crate::{
+    clock::{Clock, Timestamp},
+    dice::Dice,
+    units::Ratio,
+};
+
+/// Where people go and where it is noted.
+pub struct Shop {
+    /// Who answers.
+    pub fleet: Arc<dyn Fleet>,
+    /// What is noted.
+    pub ledger: Ledger,
+    /// How people behave.
+    pub users: Users,
+    /// The time.
+    pub clock: Clock,
+    /// The drill's start.
+    pub start: Timestamp,
+}
+
+impl Shop {
+    /// The moment of the drill.
+    pub fn now(&self) -> Offset {
+        Offset::between(self.start, self.clock.now())
+    }
+
+    /// Serves one person until they are content or leave.
+    pub async fn serve(&self, visitor: Visitor) {
+        let dice = Dice::seeded(visitor.seed);
+        for time in 0..=self.users.most_again {
+            let node = (dice.bits() % u64::from(self.fleet.nodes().max(1))) as u32;
+            let asked = self.now();
+            let ending = self.ask(node, &visitor).await;
+            let served = Served { asked, ended: self.now(), ending };
+            self.ledger.serve(served);
+            let again = self.users.again_after(&served);
+            if time == self.users.most_again || dice.roll() >= again.as_f64() {
+                return;
+            }
+            let pause = self.users.pause;
+            sleep(dice.between(pause / 2, pause * 3 / 2)).await;
+        }
+    }
+
+    async fn ask(&self, node: u32, visitor: &Visitor) -> Ending {
+        match timeout(self.users.patience, self.fleet.ask(node, visitor)).await {
+            Ok(Ok(told)) => Ending::Answered { source: told.source, right: told.answers(&visitor.question) },
+            Ok(Err(_)) => Ending::Failed,
+            Err(_) => Ending::GaveUp,
+        }
+    }
+}
+
+impl Users {
+    /// How likely somebody asks again after this.
+    fn again_after(&self, served: &Served) -> Ratio {
+        if served.is_error() {
+            self.again_after_error
+        } else if served.is_degraded() {
+            self.again_after_degraded
+        } else {
+            Ratio::ZERO
+        }
+    }
+}
