@@ -67,6 +67,22 @@ impl Document {
         self.at(value.referenced.line(), value.referenced.column())
     }
 
+    /// The place of a character inside a text value (counted from 0); the value's start where the text is written in a way
+    /// that makes it hard to tell (folded over lines, escaped).
+    pub fn place_in(&self, value: &Spanned<String>, character: usize) -> Place {
+        let start = self.place_of(value);
+        let before: String = value.value.chars().take(character).collect();
+        let (line, column) = (before.matches('\n').count(), before.chars().rev().take_while(|c| *c != '\n').count());
+        let wanted = value.value.lines().nth(line).unwrap_or_default().trim_end();
+        let skipped = start.line.saturating_sub(self.offset + 1) as usize;
+        let mut written = self.text.lines().enumerate().skip(skipped).take(value.value.lines().count() + 1);
+        let found = written.find_map(|(number, text)| Some((number as u64 + 1, text.find(wanted)?, text)));
+        match found.filter(|_| !wanted.is_empty()) {
+            Some((number, byte, text)) => self.at(number, (text[..byte].chars().count() + column) as u64 + 1),
+            None => start,
+        }
+    }
+
     /// The place of the first line that contains `needle`, or the start: for values that carry no position.
     pub fn find(&self, needle: &str) -> Place {
         let found = self.text.lines().enumerate().find_map(|(line, text)| Some((line, text.find(needle)?)));

@@ -5,10 +5,10 @@ pub fn did_you_mean<'a>(name: &str, known: impl IntoIterator<Item = &'a str>) ->
     nearest(name, known).map(|known| format!("; did you mean `{known}`?")).unwrap_or_default()
 }
 
-/// The known name that takes the fewest changed letters, when that is at most a third of them.
+/// The known name that takes the fewest changed letters, when that is at most half of them.
 pub fn nearest<'a>(name: &str, known: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
     let ranked = known.into_iter().map(|known| (distance(name, known), known));
-    ranked.min().filter(|(distance, known)| distance * 3 <= known.chars().count()).map(|(_, known)| known)
+    ranked.min().filter(|(distance, known)| distance * 2 <= known.chars().count()).map(|(_, known)| known)
 }
 
 /// Letters to insert, remove or replace; case does not count.
