@@ -108,6 +108,11 @@ impl AnswerLog {
         self.0.state().origin.clone()
     }
 
+    /// Whether both are handles on the same log.
+    pub fn is(&self, other: &Self) -> bool {
+        Arc::ptr_eq(&self.0, &other.0)
+    }
+
     /// `true` once the log is sealed or failed.
     pub fn has_ended(&self) -> bool {
         !matches!(self.0.state().end, End::Open)
