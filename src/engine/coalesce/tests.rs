@@ -182,6 +182,7 @@ async fn a_node_whose_patience_ends_asks_once_for_all_its_followers() {
     let stuck = fleet.request(&one, std::future::pending());
     let waiting = join_all((0..100).map(|_| fleet.request(&two, slow())));
     let answers = tokio::select! {
+        biased;
         _ = stuck => panic!("it is stuck"),
         answers = waiting => answers,
     };
