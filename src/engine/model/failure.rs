@@ -48,9 +48,41 @@ impl Class {
         }
     }
 
+    /// Every class, for metrics.
+    pub const ALL: [Self; 11] = [
+        Self::Throttled,
+        Self::Overloaded,
+        Self::Server,
+        Self::Timeout,
+        Self::Connect,
+        Self::Cut,
+        Self::Garbage,
+        Self::Invalid,
+        Self::Refused,
+        Self::Unknown,
+        Self::NotSent,
+    ];
+
     /// Whether the same request may succeed elsewhere or later.
     pub fn may_pass(self) -> bool {
         !matches!(self, Self::Invalid)
+    }
+
+    /// Whether asking the same model again is safe and may help. Not after a timeout: the patience is used up, another
+    /// model is the better bet. Not after an error of an unknown kind: nobody knows what a second one would do.
+    pub fn may_retry(self) -> bool {
+        use Class::{Connect, Cut, Garbage, Overloaded, Server, Throttled};
+        matches!(self, Throttled | Overloaded | Server | Connect | Cut | Garbage)
+    }
+
+    /// Whether it speaks against the model's health. A request that is wrong in itself was answered by a healthy model.
+    pub fn is_ill_health(self) -> bool {
+        !matches!(self, Self::Invalid | Self::NotSent)
+    }
+
+    /// Whether the model refused for its own load.
+    pub fn is_throttle(self) -> bool {
+        matches!(self, Self::Throttled | Self::Overloaded)
     }
 }
 
@@ -73,10 +105,41 @@ impl Failure {
         Self { class, code: None, retry_after: None, detail: detail.into() }
     }
 
+    /// The same with the provider's code, cleaned to what a log and a count can bear.
+    pub fn coded(mut self, code: &str) -> Self {
+        self.code = clean(code);
+        self
+    }
+
+    /// The same with the time that the provider asks us to wait.
+    pub fn after(mut self, retry_after: Option<Duration>) -> Self {
+        self.retry_after = retry_after;
+        self
+    }
+
+    /// This model cannot be asked such a thing, though others may: tools for a model that is asked without them.
+    pub fn untranslatable(detail: impl Into<Arc<str>>) -> Self {
+        Self::new(Class::Invalid, detail).coded(UNTRANSLATABLE)
+    }
+
+    /// Whether it is one of those.
+    pub fn is_untranslatable(&self) -> bool {
+        self.code.as_deref() == Some(UNTRANSLATABLE)
+    }
+
     /// The writer went away without an end.
     pub fn abandoned() -> Self {
         Self::new(Class::Cut, "the task that was writing the answer ended early")
     }
+}
+
+const UNTRANSLATABLE: &str = "untranslatable";
+
+/// Letters, digits and `_`, at most 64; `None` when nothing is left.
+fn clean(code: &str) -> Option<Arc<str>> {
+    let letter = |c: char| if c.is_ascii_alphanumeric() { c } else { '_' };
+    let cleaned: String = code.trim().chars().take(64).map(letter).collect();
+    cleaned.contains(|c: char| c != '_').then(|| cleaned.into())
 }
 
 impl fmt::Display for Failure {
@@ -86,3 +149,16 @@ impl fmt::Display for Failure {
 }
 
 impl std::error::Error for Failure {}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_code_is_cleaned_before_it_is_counted() {
+        let code = |text: &str| Failure::new(Class::Unknown, "x").coded(text).code.map(|code| code.to_string());
+        assert_eq!(code("model.notReady-yet\n").as_deref(), Some("model_notReady_yet"));
+        assert_eq!(code("{}"), None);
+        assert_eq!(code(&"x".repeat(100)).map(|code| code.len()), Some(64));
+    }
+}

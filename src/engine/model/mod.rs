@@ -1,6 +1,27 @@
 //! Models: what they answer, how they fail, and how the engine falls back from one to the next.
+//!
+//! A [`Model`] asks once: [`openai`] over HTTP, [`simulated`] in process, `bedrock` through the SDK. The [`cascade`] asks
+//! them in order, each behind its [`pool`] and its [`breaker`], under one budget of attempts and one deadline for every
+//! request. [`configured`] is what an operator writes about them.
 
+pub mod breaker;
+pub mod cascade;
+pub mod codes;
+mod completion;
+mod course;
+mod deadline;
 pub mod failure;
+mod lane;
+pub mod openai;
+pub mod outages;
+pub mod pool;
+pub mod prices;
+pub mod retry;
+pub mod simulated;
+pub mod sse;
+#[cfg(test)]
+mod testing;
+pub mod usage;
 
 use std::{pin::Pin, time::Duration};
 
@@ -24,16 +45,25 @@ pub enum Reply {
 }
 
 /// How long to wait for what. Each stage has a deadline of its own; all of them end at the request's.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Deadlines {
     /// Until the connection stands.
     pub connect: Duration,
-    /// Until the response's head.
+    /// Until the head of a streamed response.
     pub head: Duration,
-    /// Until the first event of a stream, or the end of a body.
+    /// From the head to the first event of a stream.
     pub first_token: Duration,
     /// Between two events.
     pub between: Duration,
+    /// Until the end of an answer that comes whole: its head comes only when the answer is done.
+    pub whole: Duration,
+}
+
+impl Default for Deadlines {
+    fn default() -> Self {
+        let secs = Duration::from_secs;
+        Self { connect: secs(1), head: secs(10), first_token: secs(10), between: secs(10), whole: secs(20) }
+    }
 }
 
 /// Something that answers questions: an HTTP endpoint, Bedrock, or the simulated model.

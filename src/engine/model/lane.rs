@@ -1,0 +1,215 @@
+//! One model with everything that stands between it and a request: its pool, its breaker, its prices, its metrics.
+
+use std::{sync::Arc, time::Duration};
+
+use bytes::Bytes;
+use futures_util::StreamExt;
+use tokio::time::{Instant, timeout_at};
+
+use super::{
+    Deadlines, Events, Model, Reply,
+    breaker::{Breaker, machine::Outcome},
+    cascade::ConfiguredModel,
+    deadline::Stage,
+    failure::{Class, Failure},
+    pool::{Full, Pool},
+    prices::Prices,
+    usage::Usage,
+};
+use crate::{
+    clock::Clock,
+    dice::Dice,
+    engine::{
+        answer_log::LogWriter,
+        asked::Asked,
+        source::{Origin, Source},
+    },
+    ids::ModelName,
+    store::Shape,
+    telemetry::{
+        catalogue,
+        metric::{Counter, Distribution},
+        registry::Registry,
+    },
+    units::Usd,
+};
+
+/// One request on its way down the cascade.
+pub(super) struct Errand<'a> {
+    pub(super) asked: &'a Asked,
+    pub(super) writer: &'a mut LogWriter,
+    pub(super) deadline: Instant,
+    /// Attempts sent so far, to any model.
+    pub(super) sends: u32,
+}
+
+impl Errand<'_> {
+    pub(super) fn time_left(&self) -> Duration {
+        self.deadline.saturating_duration_since(Instant::now())
+    }
+}
+
+/// One model of the cascade.
+pub(super) struct Lane {
+    pub(super) name: ModelName,
+    pub(super) pool: Pool,
+    pub(super) breaker: Breaker,
+    pub(super) meters: Meters,
+    source: Source,
+    kind: Arc<dyn Model>,
+    deadlines: Deadlines,
+    prices: Prices,
+}
+
+impl Lane {
+    /// A model and what it counts as: the primary or a secondary.
+    pub(super) fn new(
+        model: ConfiguredModel,
+        source: Source,
+        metrics: &Registry,
+        dice: Arc<Dice>,
+        clock: Clock,
+    ) -> Self {
+        let ConfiguredModel { name, kind, pool, breaker, deadlines, prices } = model;
+        let breaker = Breaker::new(name.clone(), breaker, metrics, dice, clock);
+        let (pool, meters) = (Pool::new(&name, pool, metrics), Meters::new(&name, metrics));
+        Self { name, pool, breaker, meters, source, kind, deadlines, prices }
+    }
+
+    /// Whether this is the first model of the configuration.
+    pub(super) fn is_primary(&self) -> bool {
+        self.source == Source::Primary
+    }
+
+    /// Sends one attempt and writes down what comes back. What it was paid and which tokens it took are counted here.
+    pub(super) async fn attempt(&self, errand: &mut Errand<'_>) -> Result<(Option<Usage>, Usd), Failure> {
+        let _slot = self.pool.check_out(errand.deadline).await.map_err(|full| self.full(full))?;
+        let ticket = self.breaker.admit().map_err(|until| {
+            Failure::new(Class::NotSent, format!("the breaker of `{}` is open until {until}", self.name))
+        })?;
+        errand.sends += 1;
+        self.meters.attempts.inc();
+        let begun = Instant::now();
+        match self.answer(errand, begun).await {
+            Ok(usage) => {
+                ticket.settle(Outcome::Answered);
+                self.meters.latency.record_time(begun.elapsed());
+                Ok((usage, self.pay(usage)))
+            }
+            Err(failure) => {
+                ticket.settle(evidence(&failure, errand));
+                self.meters.failed(failure.class);
+                Err(failure)
+            }
+        }
+    }
+
+    async fn answer(&self, errand: &mut Errand<'_>, begun: Instant) -> Result<Option<Usage>, Failure> {
+        let asking = self.kind.ask(errand.asked, &self.deadlines);
+        let reply =
+            timeout_at(errand.deadline, asking).await.map_err(|_| Stage::Deadline.overdue(begun.elapsed()))??;
+        errand.writer.begin(Origin { source: self.source, model: Some((&*self.name).into()), age: None });
+        match reply {
+            Reply::Body(body) => {
+                let usage = Usage::find(&body);
+                errand.writer.push(Shape::Body, body);
+                Ok(usage)
+            }
+            Reply::Events(events) => self.follow(events, errand, begun).await,
+        }
+    }
+
+    /// Writes down a stream. The request's deadline is for its first event: an answer that flows is not cut short, the
+    /// model's own deadlines see to it that it goes on flowing.
+    async fn follow(
+        &self,
+        mut events: Events,
+        errand: &mut Errand<'_>,
+        begun: Instant,
+    ) -> Result<Option<Usage>, Failure> {
+        let first = timeout_at(errand.deadline, events.next()).await;
+        let mut next = first.map_err(|_| Stage::Deadline.overdue(begun.elapsed()))?;
+        if matches!(next, Some(Ok(_))) {
+            self.meters.ttft.record_time(begun.elapsed());
+        }
+        let mut usage = None;
+        while let Some(event) = next {
+            let event: Bytes = event?;
+            usage = Usage::find(&event).or(usage);
+            errand.writer.push(Shape::Events, event);
+            next = events.next().await;
+        }
+        Ok(usage)
+    }
+
+    fn pay(&self, usage: Option<Usage>) -> Usd {
+        let Some(usage) = usage else { return Usd::default() };
+        let cost = self.prices.cost(&usage);
+        self.meters.prompt.add(usage.prompt);
+        self.meters.cache_read.add(usage.cache_read);
+        self.meters.cache_write.add(usage.cache_write);
+        self.meters.cost.add(cost.as_micros().max(0) as u64);
+        cost
+    }
+
+    fn full(&self, full: Full) -> Failure {
+        let why = match full {
+            Full::Queue => "its queue is full as well".to_owned(),
+            Full::Wait(waited) => format!("no place came free in {} ms", waited.as_millis()),
+        };
+        Failure::new(Class::NotSent, format!("the pool of `{}` is full, and {why}", self.name)).coded("pool_full")
+    }
+}
+
+/// What a failure says about the model. When the request's own time ran out it says nothing.
+fn evidence(failure: &Failure, errand: &Errand<'_>) -> Outcome {
+    let ours = errand.time_left().is_zero() && !errand.writer.has_begun();
+    match failure {
+        _ if ours => Outcome::Abandoned,
+        Failure { class, retry_after: Some(wait), .. } if class.is_throttle() => Outcome::AskedToWait(*wait),
+        Failure { class, .. } if class.is_ill_health() => Outcome::Failed,
+        _ => Outcome::Answered,
+    }
+}
+
+/// What is measured of one model.
+pub(super) struct Meters {
+    pub(super) retries: Arc<Counter>,
+    attempts: Arc<Counter>,
+    throttles: Arc<Counter>,
+    errors: Vec<Arc<Counter>>,
+    latency: Arc<Distribution>,
+    ttft: Arc<Distribution>,
+    prompt: Arc<Counter>,
+    cache_read: Arc<Counter>,
+    cache_write: Arc<Counter>,
+    cost: Arc<Counter>,
+}
+
+impl Meters {
+    fn new(model: &ModelName, metrics: &Registry) -> Self {
+        let counter = |metric| metrics.counter(metric, &[model]);
+        let distribution = |metric| metrics.distribution(metric, &[model]);
+        let error = |class: &Class| metrics.counter(&catalogue::ATTEMPT_ERRORS, &[model, class.label()]);
+        Self {
+            retries: counter(&catalogue::RETRIES),
+            attempts: counter(&catalogue::ATTEMPTS),
+            throttles: counter(&catalogue::THROTTLES),
+            errors: Class::ALL.iter().map(error).collect(),
+            latency: distribution(&catalogue::MODEL_LATENCY),
+            ttft: distribution(&catalogue::MODEL_TTFT),
+            prompt: counter(&catalogue::PROMPT_TOKENS),
+            cache_read: counter(&catalogue::CACHE_READ_TOKENS),
+            cache_write: counter(&catalogue::CACHE_WRITE_TOKENS),
+            cost: counter(&catalogue::COST),
+        }
+    }
+
+    fn failed(&self, class: Class) {
+        if class.is_throttle() {
+            self.throttles.inc();
+        }
+        let place = Class::ALL.iter().position(|known| *known == class);
+        place.and_then(|place| self.errors.get(place)).into_iter().for_each(|counter| counter.inc());
+    }
+}

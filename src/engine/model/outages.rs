@@ -1,0 +1,81 @@
+//! When no model answered, and for how long: what an estimated recovery is made of.
+
+use std::{collections::VecDeque, time::Duration};
+
+use serde::{Deserialize, Serialize};
+
+use crate::clock::Timestamp;
+
+/// A time when no model answered.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Outage {
+    /// The first request that no model answered.
+    pub start: Timestamp,
+    /// The first one answered again; `None` while it lasts.
+    pub end: Option<Timestamp>,
+}
+
+impl Outage {
+    /// How long it lasted, up to `now` while it lasts.
+    pub fn length(&self, now: Timestamp) -> Duration {
+        self.end.unwrap_or(now).since(self.start)
+    }
+}
+
+/// So many requests in a row that no model answered are an outage; one is bad luck.
+const IN_A_ROW: u32 = 3;
+/// How many past outages are remembered.
+const REMEMBERED: usize = 50;
+
+/// The outages of this node, the newest last.
+#[derive(Debug, Default)]
+pub struct Outages {
+    past: VecDeque<Outage>,
+    unanswered: u32,
+    since: Timestamp,
+}
+
+impl Outages {
+    /// Learns whether a request was answered by any model.
+    pub fn record(&mut self, answered: bool, now: Timestamp) {
+        if answered {
+            self.unanswered = 0;
+            if let Some(outage) = self.past.back_mut() {
+                outage.end.get_or_insert(now);
+            }
+            return;
+        }
+        if self.unanswered == 0 {
+            self.since = now;
+        }
+        self.unanswered = self.unanswered.saturating_add(1);
+        if self.unanswered == IN_A_ROW {
+            self.past.push_back(Outage { start: self.since, end: None });
+            if self.past.len() > REMEMBERED {
+                self.past.pop_front();
+            }
+        }
+    }
+
+    /// What is remembered, oldest first.
+    pub fn list(&self) -> Vec<Outage> {
+        self.past.iter().copied().collect()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_outage_runs_from_the_first_unanswered_request_to_the_next_answer() {
+        let mut outages = Outages::default();
+        for (answered, at) in [(true, 0), (false, 1), (true, 2), (false, 10), (false, 11), (false, 12), (false, 13)] {
+            outages.record(answered, Timestamp(at));
+        }
+        assert_eq!(outages.list(), [Outage { start: Timestamp(10), end: None }]);
+        outages.record(true, Timestamp(50));
+        assert_eq!(outages.list(), [Outage { start: Timestamp(10), end: Some(Timestamp(50)) }]);
+        assert_eq!(outages.list()[0].length(Timestamp(99)), Duration::from_millis(40));
+    }
+}
