@@ -53,7 +53,8 @@ impl Watched {
 
 fn settled(plan: &Plan, incidents: &[&Incident], knobs: &[KnobTurn]) -> Option<Offset> {
     let closed = incidents.iter().map(|it| it.closed.map(|at| Offset::between(plan.starts_at(), at)));
-    let last_turns = knobs.iter().enumerate().filter(|(at, turn)| knobs[at + 1..].iter().all(|it| it.knob != turn.knob));
+    let last_turns =
+        knobs.iter().enumerate().filter(|(at, turn)| knobs[at + 1..].iter().all(|it| it.knob != turn.knob));
     let home = last_turns.map(|(_, turn)| turn.home.then_some(turn.at));
     closed.chain(home).try_fold(plan.breaks_at(), |latest, at| Some(latest.max(at?)))
 }

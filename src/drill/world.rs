@@ -55,7 +55,8 @@ mod tests {
     #[test]
     fn what_is_left_out_is_as_usual_and_an_empty_condition_is_the_usual_self() {
         let usual = Profile { per_token: TimeSpan::millis(14), ..Profile::default() };
-        let busy: Condition = serde_saphyr::from_str("{ first_token: 2s, faults: [{ kind: throttle, share: 0.3 }] }").expect("a condition");
+        let busy: Condition = serde_saphyr::from_str("{ first_token: 2s, faults: [{ kind: throttle, share: 0.3 }] }")
+            .expect("a condition");
         let now = busy.of(&usual);
         assert_eq!((now.first_token, now.per_token, now.faults.len()), (TimeSpan::secs(2), TimeSpan::millis(14), 1));
         assert_eq!(busy.words(), "takes 2s to the first token, answers 30 % of calls with throttle");

@@ -49,12 +49,24 @@ fn mistakes_name_their_place_and_the_remedy() {
     for (from, to, told) in [
         ("nodes: 2", "nodes: 0", "drills/small.yaml:8:8: a drill has 1 to 64 nodes, not 0"),
         ("lasts: 5m", "lasts: 9h", "drills/small.yaml:7:8: a drill lasts 1s to 6h, not 9h"),
-        ("+09:00", "", "drills/small.yaml:5:8: `2026-03-05T19:22:00` is not a time with a zone: write `2026-03-05T19:22:00+09:00`"),
-        ("{title}", "{tittle}", "drills/small.yaml:11:37: nothing is known to fill `{tittle}` with; list some words under `words:`"),
-        ("asks: all, at", "asks: al, at", "drills/small.yaml:14:37: no questions are called `al`; `questions:` has all"),
+        (
+            "+09:00",
+            "",
+            "drills/small.yaml:5:8: `2026-03-05T19:22:00` is not a time with a zone: write `2026-03-05T19:22:00+09:00`",
+        ),
+        (
+            "{title}",
+            "{tittle}",
+            "drills/small.yaml:11:38: nothing is known to fill `{tittle}` with; list some words under `words:`",
+        ),
+        (
+            "asks: all, at",
+            "asks: al, at",
+            "drills/small.yaml:14:38: no questions are called `al`; `questions:` has all",
+        ),
         ("at: 30s", "at: 30m", "drills/small.yaml:16:11: 30m lies outside the drill, which runs from -1m to 5m"),
         ("with.errors == 0", "with.eror == 0", "`eror` is not a measure: use detect_s"),
-        ("errors: many", "eror: many", "drills/small.yaml:3:46: `eror` is not a measure"),
+        ("errors: many", "eror: many", "drills/small.yaml:3:47: `eror` is not a measure"),
         ("within: 5s, ", "", "traffic is either `flow: NAME` with `rate:`, or `crowd: NAME` with `at:` and `within:`"),
         ("subject: One Piece 120", "now: {}", "this is either `model:` with `now:`, or `event:` with `subject:`"),
         ("kind: throttle", "kind: sleepy", "drills/small.yaml:16:"),
@@ -67,7 +79,10 @@ fn mistakes_name_their_place_and_the_remedy() {
 
 #[test]
 fn one_mistake_hides_no_other() {
-    let text = GOOD.replace("nodes: 2", "nodes: 0").replace("within: 5s", "within: 5h").replace("asks: all, rate", "asks: no, rate");
+    let text = GOOD
+        .replace("nodes: 2", "nodes: 0")
+        .replace("within: 5s", "within: 5h")
+        .replace("asks: all, rate", "asks: no, rate");
     let problems = Plan::read("drills/small.yaml", &text).expect_err("three mistakes").sorted();
     assert_eq!(problems.iter().map(|problem| problem.place.line).collect::<Vec<_>>(), [8, 13, 14]);
 }

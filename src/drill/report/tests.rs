@@ -55,9 +55,3 @@ fn one_seed_makes_one_report_byte_for_byte() {
         || (json::report(&played(3)), html::page(&played(3)), text::report(&played(3), text::Paint { colour: false }));
     assert_eq!(reports(), reports());
 }
-
-#[test]
-fn zz_dump() {
-    std::fs::write("/tmp/page.html", html::page(&played(1))).expect("written");
-    println!("{}", text::report(&played(1), text::Paint { colour: false }));
-}
