@@ -3,3 +3,5 @@
 #[path = "it/stores/mod.rs"]
 mod stores;
 mod support;
+#[path = "it/upstreams.rs"]
+mod upstreams;

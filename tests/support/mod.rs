@@ -1,1 +1,3 @@
 //! What tests share: a running Banto, a Redis on a free port, misbehaving upstreams, an AWS double.
+
+pub mod upstream;

@@ -3,7 +3,7 @@
 //! A stream ended properly after `[DONE]`, or after every choice had its finish reason and the body then ended cleanly.
 //! Anything else is a failure: the answer must not be kept, and the user must not take it for complete.
 
-use std::fmt;
+use std::{fmt, time::Duration};
 
 use bytes::Bytes;
 use http_body_util::BodyExt;
@@ -22,6 +22,10 @@ use crate::engine::model::{
     failure::{Class, Failure},
     sse::{Splitter, TooLong},
 };
+
+/// How long the last bytes of a body may take after `[DONE]`. A connection can only be used again when its response was
+/// read to the end; waiting longer than this for it would cost the user more than a new connection.
+const LAST_BYTES: Duration = Duration::from_millis(50);
 
 /// Reads the events of one response.
 pub(super) struct EventReader {
@@ -65,7 +69,11 @@ impl EventReader {
         let due = Instant::now() + span;
         loop {
             if let Some(data) = self.splitter.next_event().map_err(too_long)? {
-                return self.take(data);
+                let event = self.take(data)?;
+                if event.is_none() {
+                    self.read_last_bytes().await;
+                }
+                return Ok(event);
             }
             let frame = tokio::time::timeout_at(due, self.body.frame()).await.map_err(|_| stage.overdue(span))?;
             match frame {
@@ -73,6 +81,11 @@ impl EventReader {
                 None => return self.end(),
             }
         }
+    }
+
+    async fn read_last_bytes(&mut self) {
+        let rest = async { while let Some(Ok(_)) = self.body.frame().await {} };
+        let _ = tokio::time::timeout(LAST_BYTES, rest).await;
     }
 
     fn push(&mut self, piece: Bytes) -> Result<(), Failure> {
