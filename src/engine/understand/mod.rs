@@ -31,6 +31,7 @@ use lexicon::Lexicon;
 use normalise::normalise;
 use question::Question;
 use reading::Dictionaries;
+use signature::Signature;
 use titles::Titles;
 
 /// Longer texts, in bytes, are documents and not questions.
@@ -80,9 +81,7 @@ impl Understanding {
         let is_document = asked.text.len() > LONGEST;
         let text = normalise(&asked.text[..asked.text.floor_char_boundary(LONGEST)]);
         let words = words::words(&text);
-        let dictionaries =
-            Dictionaries { titles: Some(&self.titles), lexicon: &self.lexicon, intents: Some(&self.intents) };
-        let reading = dictionaries.read(&text, &words);
+        let reading = self.dictionaries().read(&text, &words);
         let named = asked.hints.intent.as_ref().and_then(|id| self.intents.named(id));
         let intent = named.unwrap_or_else(|| self.intents.most_likely(&reading.scores, !reading.titles.is_empty()));
         let entities = self.entities(&asked, &reading);
@@ -93,6 +92,22 @@ impl Understanding {
             .or(reading.points_outside().then_some(NotAlone::UnseenReferent));
         let own = asked.hints.tags.iter().map(|tag| self.tag(tag)).collect();
         Question::new(asked, intent.clone(), entities, own, not_alone, question::Read { text, words, reading })
+    }
+
+    /// What decides a question that was kept: its text, intent and entities.
+    pub fn signature(&self, text: &str, intent: &str, entities: &[Arc<str>]) -> Signature {
+        let text = normalise(&text[..text.floor_char_boundary(LONGEST)]);
+        let words = words::words(&text);
+        let reading = self.dictionaries().read(&text, &words);
+        let signature = reading.signature(entities.iter().map(|name| &**name));
+        match self.intents.named(intent) {
+            Some(intent) if !intent.entity_filter => signature.without_entities(),
+            _ => signature,
+        }
+    }
+
+    fn dictionaries(&self) -> Dictionaries<'_> {
+        Dictionaries { titles: Some(&self.titles), lexicon: &self.lexicon, intents: Some(&self.intents) }
     }
 
     /// A tag in its one form: `title:ドラゴンボール` and `Title: DRAGON BALL` are the same.

@@ -29,13 +29,13 @@ pub struct Phrases<M> {
 
 const START: u64 = 0;
 
-impl<M: Copy> Phrases<M> {
+impl<M: Copy + PartialEq> Phrases<M> {
     /// No phrases yet.
     pub fn new(form: Form) -> Self {
         Self { form, beginnings: HashMap::default() }
     }
 
-    /// Adds a meaning to a normalised phrase; `false` when there is no word in it.
+    /// Adds a meaning to a normalised phrase, once; `false` when there is no word in it.
     pub fn add(&mut self, phrase: &str, meaning: M) -> bool {
         let mut chain = START;
         for word in words::words(phrase) {
@@ -43,7 +43,10 @@ impl<M: Copy> Phrases<M> {
             self.beginnings.entry(chain).or_default();
         }
         if chain != START {
-            self.beginnings.entry(chain).or_default().push(meaning);
+            let meanings = self.beginnings.entry(chain).or_default();
+            if !meanings.contains(&meaning) {
+                meanings.push(meaning);
+            }
         }
         chain != START
     }

@@ -3,7 +3,7 @@
 //! No similarity threshold tells "volume 3" from "volume 4" or "with" from "without" (cosine 0.99 and above); these
 //! comparisons do. They are cheap: a few hashes for each question.
 
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 
 use super::{
     lexicon::Class,
@@ -11,7 +11,7 @@ use super::{
 };
 
 /// A comparison that two questions must pass to be taken for the same.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Deserialize, schemars::JsonSchema)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Gate {
     /// The same titles and products, after aliases are folded.

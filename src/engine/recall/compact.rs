@@ -1,0 +1,102 @@
+//! A stream's events for keeping: neighbours that differ only in their words become one.
+//!
+//! A model sends a token an event, and each repeats some 200 bytes around it; kept as they came, a page of text would
+//! take more room than an entry may have. Everything but the words stays, event by event.
+
+use bytes::Bytes;
+use serde_json::Value;
+
+/// Where the words of an event are.
+const WORDS: &str = "/choices/0/delta/content";
+
+/// Fewer events that say the same. Those that are not plain words of a first choice stay as they are.
+pub(super) fn compact(events: &[Bytes]) -> Vec<Bytes> {
+    let mut compacted = Vec::new();
+    let mut open: Option<Open> = None;
+    for event in events {
+        match (open.as_mut(), words_of(event)) {
+            (Some(run), Some((frame, words))) if run.frame == frame => run.extend(&words),
+            (_, Some((frame, words))) => {
+                compacted.extend(open.replace(Open { first: event.clone(), frame, words, events: 1 }).map(Open::close));
+            }
+            (_, None) => {
+                compacted.extend(open.take().map(Open::close));
+                compacted.push(event.clone());
+            }
+        }
+    }
+    compacted.extend(open.map(Open::close));
+    compacted
+}
+
+/// Events that are becoming one.
+struct Open {
+    /// The first of them, as it came.
+    first: Bytes,
+    /// What they share: the event without its words.
+    frame: Value,
+    words: String,
+    events: usize,
+}
+
+impl Open {
+    fn extend(&mut self, words: &str) {
+        self.words.push_str(words);
+        self.events += 1;
+    }
+
+    fn close(mut self) -> Bytes {
+        match self.frame.pointer_mut(WORDS) {
+            Some(words) if self.events > 1 => {
+                *words = self.words.into();
+                self.frame.to_string().into()
+            }
+            _ => self.first,
+        }
+    }
+}
+
+/// An event without its words, and them; `None` when it has none, or several choices.
+fn words_of(event: &Bytes) -> Option<(Value, String)> {
+    let mut frame: Value = serde_json::from_slice(event).ok()?;
+    if frame.get("choices")?.as_array()?.len() != 1 {
+        return None;
+    }
+    match frame.pointer_mut(WORDS)?.take() {
+        Value::String(words) => Some((frame, words)),
+        _ => None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    fn event(delta: &Value) -> Bytes {
+        json!({ "id": "c-1", "x_new": 1, "choices": [{ "index": 0, "delta": delta, "finish_reason": null }] })
+            .to_string()
+            .into()
+    }
+
+    #[test]
+    fn a_token_an_event_becomes_one_event_with_all_words() {
+        let role = event(&json!({ "role": "assistant", "content": "" }));
+        let end = Bytes::from_static(b"{\"choices\":[{\"index\":0,\"delta\":{},\"finish_reason\":\"stop\"}]}");
+        let usage = Bytes::from_static(b"{\"choices\":[],\"usage\":{\"total_tokens\":9}}");
+        let tokens = ["Naruto", " is", " 忍者"].map(|words| event(&json!({ "content": words })));
+        let [a, b, c] = tokens;
+        let kept = compact(&[role.clone(), a, b, c, end.clone(), usage.clone()]);
+        let said: Value = serde_json::from_slice(&kept[1]).expect("JSON");
+        assert_eq!((kept.len(), &kept[0], &kept[2], &kept[3]), (4, &role, &end, &usage));
+        assert_eq!((said.pointer(WORDS), &said["x_new"]), (Some(&json!("Naruto is 忍者")), &json!(1)));
+    }
+
+    #[test]
+    fn what_cannot_be_read_stays_as_it_came() {
+        let odd =
+            [Bytes::from_static(b"not json"), event(&json!({ "tool_calls": [] })), event(&json!({ "content": "a" }))];
+        assert_eq!(compact(&odd), odd);
+    }
+}

@@ -1,0 +1,49 @@
+//! Embedders: a text as a direction in space, so that texts of one meaning point the same way.
+//!
+//! [`hashed`] is the default: no download, a few microseconds, for wordings that share their words. [`endpoint`] asks an
+//! OpenAI-compatible `/embeddings` service. Others (Bedrock, a local model) stand behind the same trait.
+
+pub mod endpoint;
+pub mod hashed;
+
+use async_trait::async_trait;
+
+/// Why there is no vector. A look-up without one is a miss.
+#[derive(Debug, thiserror::Error)]
+pub enum EmbedError {
+    /// It took too long.
+    #[error("the embedder did not answer in time; the question counts as a miss")]
+    Timeout,
+    /// It could not be asked.
+    #[error("the embedder cannot be reached: {0}. Check its address and key")]
+    Unreachable(String),
+    /// What it said is no vector of the expected length.
+    #[error("the embedder's answer cannot be used: {0}. Check the model's name and its dimensions")]
+    Unusable(String),
+}
+
+/// Turns texts into vectors.
+#[async_trait]
+pub trait Embedder: Send + Sync {
+    /// Which embedder and model; vectors of different ones are never compared.
+    fn name(&self) -> &str;
+
+    /// How many numbers a vector has.
+    fn dimensions(&self) -> usize;
+
+    /// Whether it answers within microseconds, in this process.
+    fn is_cheap(&self) -> bool;
+
+    /// The vector of a text; its length does not matter.
+    ///
+    /// # Errors
+    /// [`EmbedError`]. Has a deadline of its own; safe to drop.
+    async fn embed(&self, text: &str) -> Result<Vec<f32>, EmbedError>;
+}
+
+/// A vector in 8-bit numbers, the largest at 127. `None` for one without direction.
+pub fn quantise(vector: &[f32]) -> Option<Vec<i8>> {
+    let largest = vector.iter().fold(0.0f32, |largest, number| largest.max(number.abs()));
+    let scale = 127.0 / largest;
+    (largest > 0.0 && scale.is_finite()).then(|| vector.iter().map(|number| (number * scale).round() as i8).collect())
+}

@@ -1,0 +1,81 @@
+//! Following the store: what other nodes keep, invalidate and remove, and what was there before this node started.
+
+use std::{sync::Arc, time::Duration};
+
+use tokio::{
+    sync::{Notify, broadcast},
+    time::sleep,
+};
+
+use super::{Recall, index::Slot};
+use crate::{
+    store::{Change, Entry},
+    tasks::Tasks,
+};
+
+/// Entries read at once while the index is built.
+const PAGE: usize = 256;
+/// The pause after a page that could not be read.
+const PAUSE: Duration = Duration::from_secs(5);
+
+/// Starts to follow changes, and to read what is there.
+pub(super) fn start(recall: &Arc<Recall>, tasks: &Tasks) {
+    let changes = recall.store.changes();
+    let behind = Arc::new(Notify::new());
+    behind.notify_one();
+    tasks.spawn_until_stopped(recall.clone().follow(changes, behind.clone()));
+    tasks.spawn_until_stopped(recall.clone().catch_up(behind));
+}
+
+impl Recall {
+    async fn follow(self: Arc<Self>, mut changes: broadcast::Receiver<Change>, behind: Arc<Notify>) {
+        loop {
+            match changes.recv().await {
+                Ok(Change::Stored(entry)) => {
+                    self.near.renew(&entry, self.clock.now());
+                    self.place(&entry);
+                }
+                Ok(Change::Invalidated(tags)) => self.near.drop_tagged(&tags),
+                Ok(Change::Removed(key)) => {
+                    self.near.drop_entry(&key);
+                    self.index.remove(&key);
+                }
+                Ok(Change::Written(_)) => {}
+                Ok(Change::Lost) | Err(broadcast::error::RecvError::Lagged(_)) => {
+                    self.near.clear();
+                    behind.notify_one();
+                }
+                Err(broadcast::error::RecvError::Closed) => return,
+            }
+        }
+    }
+
+    /// Reads all entries into the index, whenever changes may have been missed.
+    async fn catch_up(self: Arc<Self>, behind: Arc<Notify>) {
+        loop {
+            behind.notified().await;
+            let mut cursor = None;
+            loop {
+                match self.store.page(cursor, PAGE).await {
+                    Ok((entries, next)) => {
+                        entries.iter().for_each(|entry| self.place(entry));
+                        cursor = next;
+                        if cursor.is_none() {
+                            break;
+                        }
+                        tokio::task::yield_now().await;
+                    }
+                    Err(_) => sleep(PAUSE).await,
+                }
+            }
+        }
+    }
+
+    /// Puts an entry into the index, if it may be found by meaning.
+    fn place(&self, entry: &Entry) {
+        let Some((partition, vector)) = &entry.frame else { return };
+        let signature = self.understanding.signature(&entry.question, &entry.intent, &entry.entities);
+        let slot = Slot { key: entry.key, signature, fresh_until: entry.fresh_until, keep_until: entry.keep_until };
+        self.index.add(*partition, slot, vector);
+    }
+}

@@ -1,0 +1,146 @@
+//! Keeping answers, behind their readers' backs: a bounded queue and one writer. A full queue drops the write and counts it.
+
+use std::{sync::Arc, time::Duration};
+
+use bytes::Bytes;
+use tokio::{
+    sync::mpsc,
+    time::{Instant, timeout},
+};
+use tokio_util::sync::CancellationToken;
+
+use super::{Recall, compact::compact, meters::Written};
+use crate::{
+    digest::Digest,
+    engine::understand::question::Question,
+    store::{Entry, Put, Shape, StoreError, Tag},
+};
+
+/// The beginning of a fill: what the tags' generations were before the model was asked. An answer whose tags were
+/// invalidated since is not kept.
+#[derive(Clone, Debug, Default)]
+pub struct Fill(Option<Vec<(Tag, u64)>>);
+
+/// Something for the writer to do.
+pub(super) enum Job {
+    /// Keep an answer.
+    Keep(Arc<Question>, Fill, Answer),
+    /// Ask the store for an entry that was served from the near cache for a while.
+    Recheck(Digest),
+}
+
+/// An answer to keep.
+pub(super) struct Answer {
+    model: Arc<str>,
+    shape: Shape,
+    chunks: Vec<Bytes>,
+}
+
+/// The longest one write may take.
+const DEADLINE: Duration = Duration::from_secs(2);
+
+impl Recall {
+    /// To be called before a model is asked.
+    pub async fn begin(&self, question: &Question) -> Fill {
+        if !question.is_storable() {
+            return Fill(None);
+        }
+        let generations = timeout(self.settings.store_deadline, self.store.generations(&question.tags)).await;
+        let Ok(Ok(generations)) = generations else { return Fill(None) };
+        Fill(Some(question.tags.iter().cloned().zip(generations).collect()))
+    }
+
+    /// Keeps a complete answer, if it may be kept. Never waits.
+    pub fn remember(&self, question: &Arc<Question>, fill: Fill, model: &str, shape: Shape, chunks: Vec<Bytes>) {
+        if !question.is_storable() {
+            return;
+        }
+        let job = Job::Keep(question.clone(), fill, Answer { model: model.into(), shape, chunks });
+        if self.jobs.try_send(job).is_err() {
+            self.meters.wrote(Written::Dropped);
+        }
+    }
+
+    /// The writer: one write after the other, until shutdown; then what is waiting already.
+    pub(super) async fn write(self: Arc<Self>, mut jobs: mpsc::Receiver<Job>, stopping: CancellationToken) {
+        loop {
+            let job = tokio::select! {
+                biased;
+                job = jobs.recv() => job,
+                () = stopping.cancelled() => jobs.try_recv().ok(),
+            };
+            match job {
+                Some(Job::Keep(question, fill, answer)) => {
+                    let started = Instant::now();
+                    let written = self.keep(&question, fill, answer).await;
+                    self.meters.write_took(started.elapsed());
+                    self.meters.wrote(written);
+                }
+                Some(Job::Recheck(key)) => self.recheck(&key).await,
+                None => return,
+            }
+        }
+    }
+
+    async fn keep(&self, question: &Question, fill: Fill, answer: Answer) -> Written {
+        let Some(tags) = fill.0 else { return Written::Failed };
+        let Some(entry) = self.entry(question, tags, answer).await else { return Written::Refused };
+        let (entry, mark) = (Arc::new(entry), self.near.mark());
+        match timeout(DEADLINE, self.store.put(entry.clone())).await {
+            Ok(Ok(Put::Stored)) => {
+                self.near.keep(entry, mark, self.clock.now());
+                Written::Stored
+            }
+            Ok(Ok(Put::Outdated)) => Written::Stale,
+            Ok(Ok(Put::Refused)) => Written::Refused,
+            Ok(Err(error)) => failed(&error),
+            Err(_) => failed(&StoreError::Timeout(DEADLINE)),
+        }
+    }
+
+    /// The entry to keep; `None` when it is too large or would not live.
+    async fn entry(&self, question: &Question, tags: Vec<(Tag, u64)>, answer: Answer) -> Option<Entry> {
+        let chunks = match answer.shape {
+            Shape::Body => answer.chunks,
+            Shape::Events => compact(&answer.chunks),
+        };
+        let size: usize = chunks.iter().map(Bytes::len).sum();
+        let ttl = self.live.ttl(&question.intent, question.asked.hints.ttl, &self.dice);
+        if size as u64 > self.settings.largest.0 || ttl.is_zero() {
+            return None;
+        }
+        let frame = match self.partition(question) {
+            Some(partition) => self.vector(question).await.map(|vector| (partition, vector.to_vec())),
+            None => None,
+        };
+        let stored_at = self.clock.now();
+        let fresh_until = stored_at + ttl;
+        Some(Entry {
+            key: question.key,
+            tenant: question.asked.caller.tenant.clone(),
+            intent: question.intent.id.clone(),
+            entities: question.entities.clone(),
+            question: question.asked.text.clone(),
+            frame,
+            shape: answer.shape,
+            chunks,
+            model: answer.model,
+            stored_at,
+            fresh_until,
+            keep_until: fresh_until + question.intent.max_stale.0,
+            tags,
+        })
+    }
+
+    async fn recheck(&self, key: &Digest) {
+        let known = timeout(self.settings.store_deadline, self.store.get(key)).await;
+        if let Ok(Ok(None)) = known {
+            self.near.drop_entry(key);
+        }
+    }
+}
+
+fn failed(error: &StoreError) -> Written {
+    tracing::debug!(%error, "An answer was not kept.");
+    Written::Failed
+}
