@@ -34,12 +34,12 @@ impl Hashed {
         Self(lexicon)
     }
 
-    /// The vector of a text.
+    /// The vector of a text: the sum of its words' directions, each once.
     pub fn vector(&self, text: &str) -> Vec<f32> {
         let text = normalise(text);
         let words = words(&text);
         let dictionaries = Dictionaries { titles: None, lexicon: &self.0, intents: None };
-        let mut vector = vec![0.0; DIMENSIONS];
+        let (mut vector, mut seen) = (vec![0.0; DIMENSIONS], Vec::new());
         for piece in dictionaries.read(&text, &words).pieces {
             let (feature, weight) = match piece.what {
                 What::Concept(concept) | What::Cue(concept) => (concept, 1.0),
@@ -49,7 +49,10 @@ impl Hashed {
                 What::Name(name) => (name, 1.0),
                 What::Title | What::Light => (piece.words.map(|at| words[at].stem).fold(0, join), LIGHT),
             };
-            add(&mut vector, feature, weight);
+            if !seen.contains(&feature) {
+                seen.push(feature);
+                add(&mut vector, feature, weight);
+            }
         }
         vector
     }
