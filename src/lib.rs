@@ -4,7 +4,7 @@
 //! The rooms, from the ground up; each knows only those above it in this list:
 //! - [`units`], [`ids`], [`clock`], [`dice`], [`tasks`]: quantities, names, time, chance, background work;
 //! - [`config`]: operator files, read with positions, and what is wrong with them;
-//! - [`store`]: where answers are kept and nodes meet;
+//! - [`outbound`]: requests to other services; [`store`]: where answers are kept and nodes meet;
 //! - [`telemetry`]: measurements, the way up; [`knob`]: changes, the way down;
 //! - [`engine`]: answers requests; [`controller`]: watches, decides, acts. Neither imports the other.
 //! - [`aws`]: the SDK's types stop here; [`deploy`]: alarms and dashboards as files against CloudWatch;
@@ -24,6 +24,7 @@ pub mod drill;
 pub mod engine;
 pub mod ids;
 pub mod knob;
+pub mod outbound;
 pub mod store;
 pub mod tasks;
 pub mod telemetry;

@@ -1,5 +1,11 @@
 //! Everything that needs more than one part, real servers or real clients: one binary, a module per topic.
 
+#[cfg(feature = "aws")]
+#[path = "it/actuators.rs"]
+mod actuators;
+#[cfg(feature = "aws")]
+#[path = "it/sense.rs"]
+mod sense;
 #[path = "it/stores/mod.rs"]
 mod stores;
 mod support;

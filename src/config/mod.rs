@@ -7,4 +7,3 @@ pub mod document;
 pub mod files;
 pub mod nearest;
 pub mod problem;
-pub mod secret;

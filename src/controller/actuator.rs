@@ -13,6 +13,25 @@ pub struct Observed {
     pub version: Option<u64>,
 }
 
+impl Observed {
+    /// Whether the present state still is what a plan expected: the version where there is one, else the value.
+    ///
+    /// # Errors
+    /// [`ActError::Moved`] when somebody changed it meanwhile.
+    pub fn must_be(&self, target: &str, expected: &Self) -> Result<(), ActError> {
+        let same = match (self.version, expected.version) {
+            (Some(found), Some(expected)) => found == expected,
+            _ => self.value == expected.value,
+        };
+        let moved = || ActError::Moved {
+            target: target.to_owned(),
+            found: self.value.clone(),
+            expected: expected.value.clone(),
+        };
+        same.then_some(()).ok_or_else(moved)
+    }
+}
+
 /// How an effect can be repeated after a crash.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]

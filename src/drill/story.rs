@@ -1,6 +1,6 @@
 //! What happened in a run, by time: what the world did, what the controller saw, said and did.
 
-use super::{offset::Offset, watched::Watched};
+use super::{grade::Watched, offset::Offset};
 use crate::controller::alarm::AlarmState;
 
 /// What happened.
@@ -36,10 +36,8 @@ pub enum NoteOf {
     Alarm,
     /// A cause was found.
     Diagnosis,
-    /// Something was done or taken back.
+    /// Something was done, verified or taken back.
     Action,
-    /// Something was looked at, weighed or left alone.
-    Check,
 }
 
 impl NoteOf {
@@ -50,7 +48,6 @@ impl NoteOf {
             Self::Alarm => "alarm",
             Self::Diagnosis => "cause",
             Self::Action => "action",
-            Self::Check => "check",
         }
     }
 }
@@ -79,6 +76,4 @@ pub struct KnobTurn {
     pub to: String,
     /// By whom.
     pub author: String,
-    /// Whether it stands at its configured value now.
-    pub home: bool,
 }

@@ -1,3 +1,5 @@
 //! What tests share: a running Banto, a Redis on a free port, misbehaving upstreams, an AWS double.
 
+#[cfg(feature = "aws")]
+pub mod aws;
 pub mod upstream;

@@ -28,6 +28,8 @@ struct Held {
     asked: Timestamp,
     fetched: Option<Timestamp>,
     points: BTreeMap<i64, f64>,
+    /// Why this series alone cannot be had, if so.
+    trouble: Option<String>,
 }
 
 /// A series to fetch.
@@ -42,7 +44,7 @@ pub struct Wanted {
 }
 
 impl Fetched {
-    /// The newest whole periods' points as far as they were fetched; wanted from now on. `false` when nothing more can be
+    /// The newest whole periods' points as far as they were fetched; wanted from now on. `None` when nothing more can be
     /// wanted.
     pub fn ask(&mut self, query: &MetricQuery, now: Timestamp, count: usize) -> Option<Vec<Option<f64>>> {
         let full = self.0.len() >= MOST_WANTED;
@@ -59,9 +61,20 @@ impl Fetched {
         Some((1..=count).rev().map(point).collect())
     }
 
-    /// Whether a query's points were ever fetched.
-    pub fn has_been_fetched(&self, query: &MetricQuery) -> bool {
-        self.0.get(&name(query)).is_some_and(|held| held.fetched.is_some())
+    /// Why a query's points cannot be trusted: they never came, or its source has trouble with this one.
+    pub fn trouble(&self, query: &MetricQuery) -> Option<String> {
+        match self.0.get(&name(query)) {
+            Some(Held { trouble: Some(trouble), .. }) => Some(format!("{query}: {trouble}")),
+            Some(Held { fetched: Some(_), .. }) => None,
+            _ => Some(format!("{query} has not come yet")),
+        }
+    }
+
+    /// A series could not be had, alone among others.
+    pub fn lack(&mut self, query: &MetricQuery, trouble: &str) {
+        if let Some(held) = self.0.get_mut(&name(query)) {
+            held.trouble = Some(trouble.to_owned());
+        }
     }
 
     /// The series of these namespaces that are due for another look, in order of their names.
@@ -77,7 +90,7 @@ impl Fetched {
     /// Keeps the points of a series (each at the start of its period). Points that came before may be corrected.
     pub fn keep(&mut self, query: &MetricQuery, points: &[(Timestamp, f64)], now: Timestamp) {
         let Some(held) = self.0.get_mut(&name(query)) else { return };
-        held.fetched = Some(now);
+        (held.fetched, held.trouble) = (Some(now), None);
         held.points.extend(points.iter().map(|(at, value)| (at.floor(query.period).0, *value)));
         while held.points.len() > MOST_POINTS {
             held.points.pop_first();
@@ -87,7 +100,7 @@ impl Fetched {
 
 impl Held {
     fn new(query: &MetricQuery, now: Timestamp) -> Self {
-        Self { query: query.clone(), depth: 0, asked: now, fetched: None, points: BTreeMap::new() }
+        Self { query: query.clone(), depth: 0, asked: now, fetched: None, points: BTreeMap::new(), trouble: None }
     }
 
     /// The first time everything that was asked for; later the newest periods again, because points come late.

@@ -100,6 +100,11 @@ impl History {
         self.state().fetched.keep(query, points, now);
     }
 
+    /// A series could not be had, alone among others; its alarms have a gap until it is kept again.
+    pub fn lack(&self, query: &MetricQuery, trouble: &str) {
+        self.state().fetched.lack(query, trouble);
+    }
+
     fn state(&self) -> MutexGuard<'_, State> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -125,10 +130,7 @@ impl Series for History {
             return (failing.len() == nodes && nodes > 0).then(|| failing.join("; "));
         }
         let source = if query.namespace == LOGS_NAMESPACE { LOGS } else { CLOUDWATCH };
-        state.gaps.of(source, now).or_else(|| {
-            let unknown = !state.fetched.has_been_fetched(query);
-            unknown.then(|| format!("{source} has not delivered {} {} yet", query.namespace, query.metric))
-        })
+        state.gaps.of(source, now).or_else(|| state.fetched.trouble(query))
     }
 }
 

@@ -3,10 +3,12 @@
 //! Sources write into the [`history`]; judges, trees and policies read from it as a
 //! [`Series`](super::query::Series). A source that cannot deliver says so ([`gaps`]) and is never guessed at.
 
+pub mod cloudwatch;
 pub mod engine;
 pub mod fetched;
 pub mod gaps;
 pub mod history;
+pub mod logs;
 pub mod own;
 pub mod process;
 pub mod ring;

@@ -2,7 +2,7 @@
 
 use std::{collections::BTreeMap, time::Duration};
 
-use super::ring::{Alive, Bucket, Growth, Levels, Ring};
+use super::ring::{Alive, Bucket, Growth, Levels, Ring, SECONDS_KEPT};
 use crate::{
     clock::Timestamp,
     controller::query::{MetricQuery, Statistic},
@@ -104,7 +104,9 @@ impl Own {
         };
         let rows = self.matching(query);
         let period = query.period.as_secs().max(1) as i64;
-        let newest = now.floor(Duration::from_secs(period as u64)).seconds();
+        let reach = period.saturating_mul(count as i64);
+        let grain = if reach > SECONDS_KEPT { 60 } else { 1 };
+        let newest = now.floor(Duration::from_secs(grain)).seconds();
         let point = |back: usize| {
             let end = newest - period * back as i64;
             self.point(metric, &rows, query.statistic, end - period, end)

@@ -133,15 +133,25 @@ fn a_level_holds_for_the_seconds_since_the_last_look() {
 }
 
 #[test]
-fn a_period_that_has_not_ended_is_not_shown() {
+fn periods_slide_the_newest_ends_now() {
     let mut world = World::at_midnight();
     let counter = world.node("a").counter(&ATTEMPTS, &["primary"]);
-    for _ in 0..15 {
-        counter.inc();
+    for second in 0..15 {
+        counter.add(second);
         world.second();
     }
     let points = world.points(&query("model.attempts", &[], Statistic::Sum, 10), 2);
-    assert_eq!(points, [None, Some(10.0)]);
+    assert_eq!(points, [Some(10.0), Some(95.0)]);
+}
+
+#[test]
+fn what_is_older_than_the_seconds_are_kept_is_seen_in_whole_minutes() {
+    let mut world = World::at_midnight();
+    let counter = world.node("a").counter(&ATTEMPTS, &["primary"]);
+    counter.add(7);
+    world.seconds(4 * 3_600 + 30);
+    let points = world.points(&query("model.attempts", &[], Statistic::Sum, 2 * 3_600), 2);
+    assert_eq!(points, [Some(7.0), Some(0.0)]);
 }
 
 #[test]
@@ -164,7 +174,7 @@ fn a_foreign_metric_is_a_gap_until_its_source_has_delivered_it() {
     let now = Timestamp(600_000);
     history.gaps(|gaps| gaps.expect(CLOUDWATCH, Duration::from_secs(180), now));
     assert_eq!(history.points(&throttles, now, 1), [None]);
-    assert!(history.gap(&throttles, now).is_some_and(|gap| gap.contains("has not delivered")));
+    assert!(history.gap(&throttles, now).is_some_and(|gap| gap.contains("has not come yet")));
     history.keep(&throttles, &[(Timestamp(540_000), 3.0)], now);
     assert_eq!((history.points(&throttles, now, 1), history.gap(&throttles, now)), (vec![Some(3.0)], None));
     history.gaps(|gaps| gaps.failed(CLOUDWATCH, "throttled", now));

@@ -59,11 +59,9 @@ impl Simulation {
         self.state().profile = profile;
     }
 
-    /// One more thing is wrong with it; a fault of the same kind is replaced.
+    /// One more thing is wrong with it.
     pub fn strike(&self, fault: Fault) {
-        let mut state = self.state();
-        state.profile.faults.retain(|old| old.kind != fault.kind);
-        state.profile.faults.push(fault);
+        self.state().profile.faults.push(fault);
     }
 
     /// Nothing is wrong with it any more.
