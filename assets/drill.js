@@ -59,7 +59,7 @@
       cursor: { sync: { key: "drill", setSeries: false }, points: { size: 6 }, drag: { x: true, y: false }, bind: { dblclick: () => () => show(whole) } },
       scales: { x: { time: false, min: range[0], max: range[1] }, y: { range: (_, __, max) => [0, max > 0 ? max * 1.08 : 1] } },
       axes: [axis({ values: (_, splits) => splits.map((s) => s % 1 ? "" : clock(s).slice(0, range[1] - range[0] > 3600 ? 5 : 8)), space: 76,
-        incrs: [1, 5, 10, 15, 30, 60, 120, 300, 600, 900, 1800, 3600] }), axis({ size: 44, values: (_, splits) => splits.map((n) => number(n) + (unit || "")) })],
+        size: 28, incrs: [1, 5, 10, 15, 30, 60, 120, 300, 600, 900, 1800, 3600] }), axis({ size: 44, values: (_, splits) => splits.map((n) => number(n) + (unit || "")) })],
       series: [{}, ...series], bands, plugins: [marks],
       hooks: {
         setCursor: [(u) => say(value, u.cursor.idx)],
@@ -102,19 +102,26 @@
     chart({ title, note, unit, columns, series, say }, plots);
   }
 
+  // The mean of five seconds: areas that can be read.
+  const smooth = (values) => values.map((_, at) => {
+    const near = values.slice(Math.max(0, at - 2), at + 3);
+    return near.reduce((sum, n) => sum + n, 0) / near.length;
+  });
+
   // One run's answers by where they came from, on top of each other.
   function stack(name, run, parent) {
     const columns = [seconds], series = [], bands = [];
     let below = seconds.map(() => 0);
     for (const [key] of SOURCES) {
-      below = below.map((sum, at) => sum + run[key][at]);
+      const calm = smooth(run[key]);
+      below = below.map((sum, at) => sum + calm[at]);
       columns.push(below);
       series.push({ stroke: colour(key), width: 1, fill: colour(key), points: { show: false } });
       if (series.length > 1) bands.push({ series: [series.length, series.length - 1], fill: colour(key) });
     }
     const say = (node, at) => node.replaceChildren(at == null ? "\u00a0" : clock(seconds[at]) + " " +
       SOURCES.filter(([key]) => run[key][at]).map(([key, word]) => `${run[key][at]} ${word}`).join(", "));
-    chart({ title: name === "with" ? "Answers with the controller" : "Answers without it", note: "a second, by source", columns, series, bands, say }, parent);
+    chart({ title: name === "with" ? "Answers with the controller" : "Answers without it", note: "a second, by source, mean of 5 s", columns, series, bands, say }, parent);
   }
 
   function lanes() {

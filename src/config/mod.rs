@@ -7,3 +7,4 @@ pub mod document;
 pub mod files;
 pub mod nearest;
 pub mod problem;
+pub mod secret;

@@ -1,6 +1,7 @@
 //! What a drill must show, written as `with.errors == 0` or `with.p99_ms <= without.p99_ms`.
 //!
 //! A time that never came is later than every other, so `with.recover_s <= 1800` fails for a run that never recovered.
+//! `never` stands for such a time, `nothing` for a cause that was not found: `with.cause != nothing`.
 
 use std::{cmp::Ordering, fmt, str::FromStr};
 
@@ -29,6 +30,7 @@ enum Term {
     Number(f64),
     Word(String),
     Never,
+    Nothing,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -64,6 +66,7 @@ impl Expectation {
             Term::Number(number) => Some(Shown::Number(*number)),
             Term::Word(word) => Some(Shown::Word(word.clone())),
             Term::Never => Some(Shown::Number(f64::INFINITY)),
+            Term::Nothing => Some(Shown::Nothing),
         };
         let (left, right) = (shown(&self.left)?, shown(&self.right)?);
         Some(if self.relation.holds(&left, &right) { Ok(()) } else { Err(self.found(&left, &right)) })
@@ -134,6 +137,7 @@ impl FromStr for Term {
             Some(("without", measure)) => Ok(Self::Measure(Side::Without, measure.parse()?)),
             Some((side, _)) => Err(format!("`{side}` is not a run: use `with` or `without`")),
             None if text == "never" => Ok(Self::Never),
+            None if text == "nothing" => Ok(Self::Nothing),
             None => Ok(Self::Word(text.to_owned())),
         }
     }
@@ -154,6 +158,7 @@ impl fmt::Display for Term {
             Self::Number(number) => number.fmt(f),
             Self::Word(word) => word.fmt(f),
             Self::Never => f.write_str("never"),
+            Self::Nothing => f.write_str("nothing"),
         }
     }
 }

@@ -25,6 +25,7 @@ use super::{
     ledger::{Served, Upstream},
     offset::Offset,
     plan::Plan,
+    watched::Watched,
 };
 use crate::{engine::source::Source, units::Usd};
 
@@ -83,23 +84,6 @@ pub struct Action {
     pub to: String,
     /// What came of it.
     pub verdict: String,
-}
-
-/// What the controller did in a run.
-#[derive(Clone, Debug, Default)]
-pub struct Watched {
-    /// The first alarm of an incident after the break.
-    pub detected: Option<Offset>,
-    /// The first diagnosis that named a cause.
-    pub diagnosed: Option<Offset>,
-    /// The cause it named.
-    pub cause: Option<String>,
-    /// When the first remedy was in force.
-    pub remedied: Option<Offset>,
-    /// When every knob was back at its configured value and every incident closed; `None` when one is not at the end.
-    pub settled: Option<Offset>,
-    /// What was done.
-    pub actions: Vec<Action>,
 }
 
 /// Grades a run. `served` is sorted by the end; `upstream` has a reading at the start and one at the end.

@@ -20,4 +20,5 @@ pub mod run;
 pub mod story;
 pub mod traffic;
 pub mod user;
+pub mod watched;
 pub mod world;

@@ -1,6 +1,6 @@
 //! What happened in a run, by time: what the world did, what the controller saw, said and did.
 
-use super::{grade::Watched, offset::Offset};
+use super::{offset::Offset, watched::Watched};
 use crate::controller::alarm::AlarmState;
 
 /// What happened.
@@ -36,8 +36,10 @@ pub enum NoteOf {
     Alarm,
     /// A cause was found.
     Diagnosis,
-    /// Something was done, verified or taken back.
+    /// Something was done or taken back.
     Action,
+    /// Something was looked at, weighed or left alone.
+    Check,
 }
 
 impl NoteOf {
@@ -48,6 +50,7 @@ impl NoteOf {
             Self::Alarm => "alarm",
             Self::Diagnosis => "cause",
             Self::Action => "action",
+            Self::Check => "check",
         }
     }
 }
@@ -76,4 +79,6 @@ pub struct KnobTurn {
     pub to: String,
     /// By whom.
     pub author: String,
+    /// Whether it stands at its configured value now.
+    pub home: bool,
 }

@@ -1,17 +1,65 @@
-//! The world around the fleet: models that are slow, throttled or down, and what is announced.
+//! The world around the fleet: models that are slow, throttled or down.
 
 use serde::Deserialize;
 
-use crate::units::{Ratio, TimeSpan};
+use crate::{
+    engine::model::simulated::profile::{Capacity, Fault, Profile},
+    units::TimeSpan,
+};
 
-/// What is particular about a model; what is left out is as usual.
+/// How a model differs from its usual self; what is left out is as usual.
 #[derive(Clone, Debug, Default, PartialEq, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Condition {
-    /// From the question to the end of the answer, at the median.
-    pub latency: Option<TimeSpan>,
-    /// Share of calls that are refused for the provider's load, whatever we send.
-    pub throttle: Option<Ratio>,
-    /// Calls at once that the provider serves us; what comes above is refused.
-    pub capacity: Option<u64>,
+    /// Time to the first token.
+    pub first_token: Option<TimeSpan>,
+    /// Time for each further token.
+    pub per_token: Option<TimeSpan>,
+    /// What it can bear.
+    pub capacity: Option<Capacity>,
+    /// What is wrong with it.
+    #[serde(default)]
+    pub faults: Vec<Fault>,
+}
+
+impl Condition {
+    /// What a model with this usual self is like in this condition.
+    pub fn of(&self, usual: &Profile) -> Profile {
+        let mut profile = usual.clone();
+        profile.first_token = self.first_token.unwrap_or(profile.first_token);
+        profile.per_token = self.per_token.unwrap_or(profile.per_token);
+        profile.capacity = self.capacity.or(profile.capacity);
+        profile.faults.extend(self.faults.iter().cloned());
+        profile
+    }
+
+    /// In words, after the model's name: `takes 2100ms to the first token, throttles 30 % of calls`.
+    pub fn words(&self) -> String {
+        let mut words = Vec::new();
+        words.extend(self.first_token.map(|span| format!("takes {span} to the first token")));
+        words.extend(self.per_token.map(|span| format!("takes {span} a token")));
+        words.extend(self.capacity.map(|capacity| format!("bears {} calls a second", capacity.per_second)));
+        words.extend(self.faults.iter().map(|fault| {
+            let kind = serde_json::to_value(fault.kind).ok().and_then(|kind| Some(kind.as_str()?.replace('_', " ")));
+            let share = fault.share.as_f64() * 100.0;
+            format!("answers {share} % of calls with {}", kind.unwrap_or_default())
+        }));
+        if words.is_empty() { "is its usual self again".into() } else { words.join(", ") }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_left_out_is_as_usual_and_an_empty_condition_is_the_usual_self() {
+        let usual = Profile { per_token: TimeSpan::millis(14), ..Profile::default() };
+        let busy: Condition = serde_saphyr::from_str("{ first_token: 2s, faults: [{ kind: throttle, share: 0.3 }] }")
+            .expect("a condition");
+        let now = busy.of(&usual);
+        assert_eq!((now.first_token, now.per_token, now.faults.len()), (TimeSpan::secs(2), TimeSpan::millis(14), 1));
+        assert_eq!(busy.words(), "takes 2s to the first token, answers 30 % of calls with throttle");
+        assert_eq!(Condition::default().of(&usual), usual);
+    }
 }

@@ -13,7 +13,7 @@ nodes: 1
 users: { patience: 30s, again_after_error: 0, again_after_degraded: 0, pause: 1s, most_again: 0, tiers: { anonymous: 1 } }
 questions: { all: [{ share: 1, text: Hello }] }
 traffic: [{ flow: all, users: 1, asks: all, rate: [{ at: -1m, per_second: 1 }, { at: 5m, per_second: 1 }] }]
-world: [{ at: 10s, model: primary, now: { throttle: 1 } }]
+world: [{ at: 10s, model: primary, now: { faults: [{ kind: throttle }] } }]
 harm: { slower_than: 5s, share: 0.01 }
 ";
 

@@ -3,6 +3,9 @@
 mod raw;
 mod validate;
 
+#[cfg(test)]
+mod tests;
+
 use std::{collections::BTreeMap, sync::Arc, time::Duration};
 
 use chrono::{DateTime, FixedOffset};
@@ -11,7 +14,7 @@ use super::{expect::Expectation, grade::Grade, offset::Offset, question::Templat
 use crate::{
     clock::Timestamp,
     config::{files::Files, problem::Problems},
-    engine::asked::Tier,
+    engine::{asked::Tier, model::simulated::profile::Profile},
     ids::ModelName,
     units::Ratio,
 };
@@ -36,7 +39,7 @@ pub struct Plan {
     /// How many engines.
     pub nodes: u32,
     /// The usual selves of the models, by name; names that are missing run with the program's own defaults.
-    pub models: BTreeMap<ModelName, Condition>,
+    pub models: BTreeMap<ModelName, Profile>,
     /// How people behave.
     pub users: Users,
     /// Who comes when.
@@ -141,6 +144,16 @@ pub struct Harm {
     pub slower_than: Duration,
     /// The share of harmed requests (of those that ended in the last 10 s) from which users as a whole are harmed.
     pub share: Ratio,
+}
+
+impl What {
+    /// In a sentence, for the timeline.
+    pub fn words(&self) -> String {
+        match self {
+            Self::Model { model, now } => format!("{model} {}", now.words()),
+            Self::Event { kind, subject } => format!("{kind}: {subject}"),
+        }
+    }
 }
 
 impl Plan {

@@ -7,6 +7,7 @@ use serde::Deserialize;
 use crate::{
     config::document::Spanned,
     drill::{offset::Offset, world::Condition},
+    engine::model::simulated::profile::Profile,
     ids::ModelName,
     units::{Ratio, TimeSpan},
 };
@@ -23,7 +24,7 @@ pub(super) struct RawDrill {
     pub lasts: Spanned<TimeSpan>,
     pub nodes: Spanned<u32>,
     #[serde(default)]
-    pub models: BTreeMap<ModelName, Condition>,
+    pub models: BTreeMap<ModelName, Profile>,
     pub users: RawUsers,
     #[serde(default)]
     pub words: BTreeMap<String, Vec<String>>,

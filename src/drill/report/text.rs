@@ -95,6 +95,7 @@ fn timeline(text: &mut String, played: &Played, run: &Run, paint: Paint) {
             NoteOf::Alarm => "31",
             NoteOf::Diagnosis => "35",
             NoteOf::Action => "36",
+            NoteOf::Check => "2",
         };
         let label = paint.with(code, &format!("{:7}", note.of.label()));
         let _ = write!(text, "  {}  {label} ", words::wall(&played.plan, note.at));

@@ -27,7 +27,7 @@ words: { title: [One Piece, Naruto] }
 questions: { all: [{ share: 1, text: 'Is {title} in stock?' }] }
 traffic: [{ flow: all, users: 9, asks: all, rate: [{ at: -1m, per_second: 5 }, { at: 5m, per_second: 5 }] }]
 world:
-  - { at: 30s, model: primary, now: { throttle: 0.5 } }
+  - { at: 30s, model: primary, now: { faults: [{ kind: throttle, share: 0.5 }] } }
   - { at: 90s, model: primary, now: {} }
 harm: { slower_than: 2s, share: 0.05 }
 ";
@@ -56,7 +56,7 @@ impl Fleet for OneModel {
 
     async fn happen(&self, what: &What) {
         if let What::Model { now, .. } = what {
-            let share = now.throttle.unwrap_or_default().as_f64();
+            let share: f64 = now.faults.iter().map(|fault| fault.share.as_f64()).sum();
             self.refuses.store((share * 100.0) as u64, Relaxed);
         }
     }
@@ -78,9 +78,13 @@ impl Fleet for OneModel {
     }
 }
 
+pub(in crate::drill) fn plan() -> Plan {
+    Plan::read("example.yaml", DRILL).expect("a good file").remove(0)
+}
+
 /// The example, played: for tests of reports too.
 pub(in crate::drill) fn played(seed: u64) -> Played {
-    let plan = Plan::read("example.yaml", DRILL).expect("a good file").remove(0);
+    let plan = plan();
     let build = |setting: Setting<'_>| {
         let dice = crate::dice::Dice::seeded(setting.seed);
         Ok(Arc::new(OneModel { dice, refuses: AtomicU64::default(), calls: AtomicU64::default() }) as Arc<dyn Fleet>)

@@ -24,7 +24,7 @@ use super::{
     course::Course,
     failure::{Class, Failure},
     lane::{Errand, Lane},
-    outages::{Outage, Outages},
+    outages::Outages,
     pool::Dimensions,
     prices::Prices,
     retry::{Backoff, Refused, RetryBudget, Standing},
@@ -170,9 +170,9 @@ impl Cascade {
         self.lanes.iter().for_each(|lane| lane.breaker.show());
     }
 
-    /// When no model answered, oldest first: what an estimated recovery is made of.
-    pub fn outages(&self) -> Vec<Outage> {
-        self.outages.lock().unwrap_or_else(PoisonError::into_inner).list()
+    /// When no model answered: what an estimated recovery is made of.
+    pub fn outages(&self) -> Outages {
+        self.outages.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
     /// The error codes that models have sent.

@@ -8,6 +8,7 @@ pub mod breaker;
 pub mod cascade;
 pub mod codes;
 mod completion;
+pub mod configured;
 mod course;
 mod deadline;
 pub mod failure;

@@ -28,7 +28,7 @@ const IN_A_ROW: u32 = 3;
 const REMEMBERED: usize = 50;
 
 /// The outages of this node, the newest last.
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub struct Outages {
     past: VecDeque<Outage>,
     unanswered: u32,
@@ -57,6 +57,16 @@ impl Outages {
         }
     }
 
+    /// How much longer the present outage is likely to last, by the median of the past ones. `None` without an outage,
+    /// without a past one, or when it already lasts longer than is usual: then nobody knows.
+    pub fn estimate(&self, now: Timestamp) -> Option<Duration> {
+        let present = self.past.back().filter(|outage| outage.end.is_none())?;
+        let mut lengths: Vec<_> = self.past.iter().filter(|past| past.end.is_some()).map(|o| o.length(now)).collect();
+        lengths.sort_unstable();
+        let usual = lengths.get(lengths.len() / 2)?;
+        usual.checked_sub(present.length(now)).filter(|left| !left.is_zero())
+    }
+
     /// What is remembered, oldest first.
     pub fn list(&self) -> Vec<Outage> {
         self.past.iter().copied().collect()
@@ -77,5 +87,18 @@ mod tests {
         outages.record(true, Timestamp(50));
         assert_eq!(outages.list(), [Outage { start: Timestamp(10), end: Some(Timestamp(50)) }]);
         assert_eq!(outages.list()[0].length(Timestamp(99)), Duration::from_millis(40));
+    }
+
+    #[test]
+    fn the_recovery_is_estimated_from_past_outages_until_this_one_is_longer() {
+        let mut outages = Outages::default();
+        let fail = |outages: &mut Outages, at| (0..3).for_each(|_| outages.record(false, Timestamp(at)));
+        fail(&mut outages, 0);
+        assert_eq!(outages.estimate(Timestamp(10)), None, "the first one says nothing about itself");
+        outages.record(true, Timestamp(40_000));
+        assert_eq!(outages.estimate(Timestamp(50_000)), None, "no outage now");
+        fail(&mut outages, 100_000);
+        assert_eq!(outages.estimate(Timestamp(110_000)), Some(Duration::from_secs(30)));
+        assert_eq!(outages.estimate(Timestamp(140_000)), None);
     }
 }

@@ -209,11 +209,11 @@ async fn an_outage_of_all_models_is_remembered_from_start_to_end() {
     for simulation in [&shop.primary, &shop.secondary] {
         simulation.strike(Fault::outage(FaultKind::Refuse).until(Timestamp(40_000)));
     }
-    while shop.cascade.outages().first().is_none_or(|outage| outage.end.is_none()) {
+    while shop.cascade.outages().list().first().is_none_or(|outage| outage.end.is_none()) {
         let _ = shop.ask().await;
         tokio::time::sleep(Duration::from_secs(5)).await;
     }
-    let outage = shop.cascade.outages()[0];
+    let outage = shop.cascade.outages().list()[0];
     assert_eq!(outage.start, Timestamp(0));
     assert!(outage.length(Timestamp(0)) >= Duration::from_secs(40));
 }

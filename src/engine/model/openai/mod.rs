@@ -59,6 +59,20 @@ pub struct Endpoint {
     pub key: Option<ApiKey>,
 }
 
+impl Endpoint {
+    /// The address to post to.
+    ///
+    /// # Errors
+    /// What is wrong with the base URL, for people.
+    pub fn uri(&self) -> Result<Uri, String> {
+        let url = &self.base_url;
+        let uri = format!("{}/chat/completions", url.trim_end_matches('/')).parse::<Uri>().ok();
+        let has_host = |uri: &Uri| uri.host().is_some_and(|host| !host.is_empty());
+        uri.filter(|uri| matches!(uri.scheme_str(), Some("http" | "https")) && has_host(uri))
+            .ok_or_else(|| format!("`{url}` is not the URL of an endpoint; write it in the form `https://host/v1`"))
+    }
+}
+
 /// An OpenAI-compatible endpoint as a model.
 pub struct OpenAi {
     uri: Uri,
@@ -75,12 +89,7 @@ impl OpenAi {
     /// # Errors
     /// What is wrong with the endpoint, for people.
     pub fn new(endpoint: Endpoint, deadlines: &Deadlines, clock: Clock) -> Result<Self, String> {
-        let url = format!("{}/chat/completions", endpoint.base_url.trim_end_matches('/'));
-        let uri: Uri = url.parse().map_err(|error| format!("`{}` is not a URL: {error}", endpoint.base_url))?;
-        if !matches!(uri.scheme_str(), Some("http" | "https")) || uri.host().is_none_or(str::is_empty) {
-            let url = &endpoint.base_url;
-            return Err(format!("`{url}` is not a URL of the form https://host/v1; write it with http:// or https://"));
-        }
+        let uri = endpoint.uri()?;
         let client = client::build(uri.scheme_str() == Some("https"), deadlines.connect)?;
         let headers = headers(endpoint.key.as_ref())?;
         Ok(Self { uri, endpoint, headers, client, clock })

@@ -59,9 +59,11 @@ impl Simulation {
         self.state().profile = profile;
     }
 
-    /// One more thing is wrong with it.
+    /// One more thing is wrong with it; a fault of the same kind is replaced.
     pub fn strike(&self, fault: Fault) {
-        self.state().profile.faults.push(fault);
+        let mut state = self.state();
+        state.profile.faults.retain(|old| old.kind != fault.kind);
+        state.profile.faults.push(fault);
     }
 
     /// Nothing is wrong with it any more.

@@ -1,0 +1,94 @@
+use super::*;
+
+const GOOD: &str = "drill: small
+about: a small one
+incident: { from: nowhere, published: { errors: many } }
+seed: 1
+start: 2026-03-05T19:22:00+09:00
+warm_up: 1m
+lasts: 5m
+nodes: 2
+users: { patience: 3s, again_after_error: 0.5, again_after_degraded: 0, pause: 2s, most_again: 2, tiers: { anonymous: 1 } }
+words: { title: [One Piece, Naruto] }
+questions: { all: [{ share: 1, text: 'Is {title} in stock?' }] }
+traffic:
+  - { flow: all, users: 9, asks: all, rate: [{ at: -1m, per_second: 5 }, { at: 5m, per_second: 5 }] }
+  - { crowd: rush, users: 100, asks: all, at: 10s, within: 5s, rush: true }
+world:
+  - { at: 30s, model: primary, now: { faults: [{ kind: throttle, share: 0.5 }] } }
+  - { at: 20s, event: release, subject: One Piece 120 }
+harm: { slower_than: 2s, share: 0.05 }
+expect: [with.errors == 0]
+";
+
+fn mistakes(from: &str, to: &str) -> Vec<String> {
+    let text = GOOD.replace(from, to);
+    assert_ne!(text, GOOD, "`{from}` is not in the file");
+    let problems = Plan::read("drills/small.yaml", &text).expect_err("a mistake");
+    problems.sorted().iter().map(ToString::to_string).collect()
+}
+
+#[test]
+fn a_good_file_is_a_plan_whose_times_count_from_the_first_break() {
+    let plan = Plan::read("drills/small.yaml", GOOD).expect("a good file").remove(0);
+    assert_eq!((plan.breaks_at(), plan.traffic.len(), plan.nodes), (Offset(10_000), 2, 2));
+    let moments: Vec<_> = plan.world.iter().map(|it| (it.at.0, it.what.words())).collect();
+    assert_eq!(moments[0], (20_000, "release: One Piece 120".into()), "what happens is sorted by time");
+}
+
+#[test]
+fn every_drill_that_ships_is_good_and_names_its_incident() {
+    let plans = Plan::all(&Files::shipped()).unwrap_or_else(|problems| panic!("{problems}"));
+    let names: Vec<_> = plans.iter().map(|plan| &*plan.name).collect();
+    assert_eq!(names, ["backoff-storm", "stampede"]);
+    assert!(plans.iter().all(|plan| !plan.incident.from.is_empty() && !plan.expect.is_empty()));
+}
+
+#[test]
+fn mistakes_name_their_place_and_the_remedy() {
+    for (from, to, told) in [
+        ("nodes: 2", "nodes: 0", "drills/small.yaml:8:8: a drill has 1 to 64 nodes, not 0"),
+        ("lasts: 5m", "lasts: 9h", "drills/small.yaml:7:8: a drill lasts 1s to 6h, not 9h"),
+        (
+            "+09:00",
+            "",
+            "drills/small.yaml:5:8: `2026-03-05T19:22:00` is not a time with a zone: write `2026-03-05T19:22:00+09:00`",
+        ),
+        (
+            "{title}",
+            "{tittle}",
+            "drills/small.yaml:11:38: nothing is known to fill `{tittle}` with; list some words under `words:`",
+        ),
+        (
+            "asks: all, at",
+            "asks: al, at",
+            "drills/small.yaml:14:38: no questions are called `al`; `questions:` has all",
+        ),
+        ("at: 30s", "at: 30m", "drills/small.yaml:16:11: 30m lies outside the drill, which runs from -1m to 5m"),
+        ("with.errors == 0", "with.eror == 0", "`eror` is not a measure: use detect_s"),
+        ("errors: many", "eror: many", "drills/small.yaml:3:47: `eror` is not a measure"),
+        ("within: 5s, ", "", "traffic is either `flow: NAME` with `rate:`, or `crowd: NAME` with `at:` and `within:`"),
+        ("subject: One Piece 120", "now: {}", "this is either `model:` with `now:`, or `event:` with `subject:`"),
+        ("kind: throttle", "kind: sleepy", "drills/small.yaml:16:"),
+        ("harm:", "harms:", "unknown field `harms`"),
+    ] {
+        let found = mistakes(from, to);
+        assert!(found.iter().any(|problem| problem.contains(told)), "expected {told}\nfound {found:#?}");
+    }
+}
+
+#[test]
+fn one_mistake_hides_no_other() {
+    let text = GOOD
+        .replace("nodes: 2", "nodes: 0")
+        .replace("within: 5s", "within: 5h")
+        .replace("asks: all, rate", "asks: no, rate");
+    let problems = Plan::read("drills/small.yaml", &text).expect_err("three mistakes").sorted();
+    assert_eq!(problems.iter().map(|problem| problem.place.line).collect::<Vec<_>>(), [8, 13, 14]);
+}
+
+#[test]
+fn two_drills_cannot_share_a_name() {
+    let problems = Plan::read("drills/small.yaml", &format!("{GOOD}---\n{GOOD}")).expect_err("a mistake");
+    assert!(problems.to_string().contains("a second drill is called `small`"), "{problems}");
+}
