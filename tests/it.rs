@@ -1,11 +1,20 @@
 //! Everything that needs more than one part, real servers or real clients: one binary, a module per topic.
+#![expect(clippy::disallowed_methods, reason = "what a test spawns ends with its runtime")]
 
 #[cfg(feature = "aws")]
 #[path = "it/actuators.rs"]
 mod actuators;
+#[path = "it/architecture.rs"]
+mod architecture;
+#[path = "it/licences.rs"]
+mod licences;
+#[path = "it/openai_client.rs"]
+mod openai_client;
 #[cfg(feature = "aws")]
 #[path = "it/sense.rs"]
 mod sense;
+#[path = "it/serving.rs"]
+mod serving;
 #[path = "it/stores/mod.rs"]
 mod stores;
 mod support;

@@ -1,1 +1,99 @@
-fn main() {}
+//! The gateway benchmark: `cargo bench --bench gateway`.
+//!
+//! Load and mock model run on one core, the subject on the other. Banto and its floor (nginx `proxy_pass` for the way
+//! through, a bare hyper server for a hit) are measured in the same run, by turns, in CPU time per request first: machines
+//! are noisy, ratios less so.
+
+mod floor;
+mod load;
+mod report;
+mod subject;
+
+use std::time::Duration;
+
+use report::Report;
+use subject::Subject;
+
+/// Rounds by turns; the median of their ratios is reported.
+const ROUNDS: usize = 5;
+/// Requests a round.
+const REQUESTS: u64 = 20_000;
+/// Connections of the throughput rounds.
+const CONNECTIONS: usize = 16;
+
+fn main() -> Result<(), Box<dyn std::error::Error>> {
+    let arguments: Vec<String> = std::env::args().collect();
+    match arguments.get(1).map(String::as_str) {
+        Some("floor") => return floor::run(&arguments[2], arguments.get(3).map(String::as_str)),
+        Some("pinned") => {}
+        _ => return subject::rerun_pinned(),
+    }
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+    runtime.block_on(measure())
+}
+
+async fn measure() -> Result<(), Box<dyn std::error::Error>> {
+    let mock = floor::start_mock().await?;
+    let mut report = Report::default();
+
+    let banto = Subject::banto(mock).await?;
+    report.note("ready to serve", format!("{:.0} ms", banto.ready_after().as_secs_f64() * 1e3), "under 300 ms");
+    tokio::time::sleep(Duration::from_secs(2)).await;
+    report.note("resident memory, idle", format!("{:.1} MB", banto.resident_mb()?), "under 60 MB");
+
+    let nginx = Subject::nginx(mock).await?;
+    pass_through(&banto, &nginx, &mut report).await?;
+    exact_hit(&banto, &mut report).await?;
+    println!("{report}");
+    Ok(())
+}
+
+/// A miss each time: unique questions, cache lookup, breaker and budgets on.
+async fn pass_through(banto: &Subject, nginx: &Subject, report: &mut Report) -> Result<(), Box<dyn std::error::Error>> {
+    let unique = |n: u64| load::question(&format!("What happens in chapter {n} of the story about the lighthouse?"));
+    let mut rounds = Vec::new();
+    for round in 0..=ROUNDS as u64 {
+        let base = round * 10 * REQUESTS;
+        let ours = banto.cpu_per_request(CONNECTIONS, REQUESTS, |n| unique(base + n)).await?;
+        let theirs = nginx.cpu_per_request(CONNECTIONS, REQUESTS, |n| unique(base + n)).await?;
+        // The first round warms caches and pools.
+        if round > 0 {
+            rounds.push((ours, theirs));
+        }
+    }
+    report.cpu("pass-through", "nginx proxy_pass", &rounds, 3.0);
+    let mut added = Vec::new();
+    for round in 0..ROUNDS as u64 {
+        let base = 1_000_000_000 + round * 100_000;
+        let ours = banto.median_latency(3_000, |n| unique(base + n)).await?;
+        let direct = nginx.upstream_latency(3_000, |n| unique(base + n)).await?;
+        added.push(ours.saturating_sub(direct));
+    }
+    added.sort();
+    report.note(
+        "added median latency, one connection",
+        format!("{:.3} ms", added[ROUNDS / 2].as_secs_f64() * 1e3),
+        "at most 0.2 ms",
+    );
+    Ok(())
+}
+
+/// The same question again and again, against a bare server that sends the same bytes.
+async fn exact_hit(banto: &Subject, report: &mut Report) -> Result<(), Box<dyn std::error::Error>> {
+    let same = |_| load::question("How long does standard delivery to Osaka take?");
+    let answer = banto.sample(same(0)).await?;
+    tokio::time::sleep(Duration::from_millis(200)).await;
+    drop(answer);
+    let answer = banto.sample(same(0)).await?;
+    let bare = Subject::bare_hyper(&answer).await?;
+    let mut rounds = Vec::new();
+    for round in 0..=ROUNDS {
+        let ours = banto.cpu_per_request(CONNECTIONS, REQUESTS * 2, same).await?;
+        let floor = bare.cpu_per_request(CONNECTIONS, REQUESTS * 2, same).await?;
+        if round > 0 {
+            rounds.push((ours, floor));
+        }
+    }
+    report.cpu("exact hit", "bare hyper", &rounds, 1.5);
+    Ok(())
+}

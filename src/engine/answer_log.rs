@@ -103,6 +103,12 @@ impl AnswerLog {
         }
     }
 
+    /// The chunks that are in.
+    pub fn so_far(&self) -> (Shape, Vec<Bytes>) {
+        let state = self.0.state();
+        (state.shape.unwrap_or(Shape::Body), state.chunks.clone())
+    }
+
     /// Who writes this answer; `None` before the first chunk and for answers of the cache.
     pub fn origin(&self) -> Option<Origin> {
         self.0.state().origin.clone()

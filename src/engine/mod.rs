@@ -4,12 +4,16 @@
 //! controller and serves on with its last knobs when that is gone.
 
 pub mod admit;
+pub mod answer;
 pub mod answer_log;
 pub mod asked;
 pub mod coalesce;
 pub mod completion;
 pub mod degrade;
+pub mod measure;
 pub mod model;
 pub mod recall;
+pub mod repeated;
 pub mod source;
 pub mod understand;
+pub mod upkeep;

@@ -217,6 +217,11 @@ impl Board {
         self.latest.subscribe()
     }
 
+    /// The document's version.
+    pub fn version(&self) -> u64 {
+        self.latest.borrow().version
+    }
+
     /// The newest changes, newest first, at most `most`.
     pub fn history(&self, most: usize) -> Vec<Changed> {
         self.state().history.iter().rev().take(most).cloned().collect()

@@ -1,10 +1,11 @@
-//! Keeping answers, behind their readers' backs: a bounded queue and one writer. A full queue drops the write and counts it.
+//! Keeping answers, behind their readers' backs: a bounded queue and a writer. A full queue drops the write and counts it.
 
 use std::{sync::Arc, time::Duration};
 
 use bytes::Bytes;
+use futures_util::{StreamExt, stream::FuturesUnordered};
 use tokio::{
-    sync::mpsc,
+    sync::{mpsc, oneshot},
     time::{Instant, timeout},
 };
 use tokio_util::sync::CancellationToken;
@@ -21,10 +22,13 @@ use crate::{
 #[derive(Clone, Debug, Default)]
 pub struct Fill(Option<Vec<(Tag, u64)>>);
 
+/// Ends when an answer is kept, or will not be.
+pub type Kept = oneshot::Receiver<()>;
+
 /// Something for the writer to do.
 pub(super) enum Job {
     /// Keep an answer.
-    Keep(Arc<Question>, Fill, Answer),
+    Keep(Arc<Question>, Fill, Answer, oneshot::Sender<()>),
     /// Ask the store for an entry that was served from the near cache for a while.
     Recheck(Digest),
 }
@@ -35,6 +39,9 @@ pub(super) struct Answer {
     shape: Shape,
     chunks: Vec<Bytes>,
 }
+
+/// Writes under way at once.
+const AT_ONCE: usize = 64;
 
 /// The longest one write may take.
 const DEADLINE: Duration = Duration::from_secs(2);
@@ -50,35 +57,52 @@ impl Recall {
         Fill(Some(question.tags.iter().cloned().zip(generations).collect()))
     }
 
-    /// Keeps a complete answer, if it may be kept. Never waits.
-    pub fn remember(&self, question: &Arc<Question>, fill: Fill, model: &str, shape: Shape, chunks: Vec<Bytes>) {
-        if !question.is_storable() {
-            return;
+    /// Keeps a complete answer, if it may be kept. Never waits; who wants to know when it is kept (or not) can.
+    pub fn remember(
+        &self,
+        question: &Arc<Question>,
+        fill: Fill,
+        model: &str,
+        shape: Shape,
+        chunks: Vec<Bytes>,
+    ) -> Kept {
+        let (done, kept) = oneshot::channel();
+        if question.is_storable() {
+            let job = Job::Keep(question.clone(), fill, Answer { model: model.into(), shape, chunks }, done);
+            if self.jobs.try_send(job).is_err() {
+                self.meters.wrote(Written::Dropped);
+            }
         }
-        let job = Job::Keep(question.clone(), fill, Answer { model: model.into(), shape, chunks });
-        if self.jobs.try_send(job).is_err() {
-            self.meters.wrote(Written::Dropped);
+        kept
+    }
+
+    /// The writer: some writes at once, so that a store can commit them together, until shutdown; then what is waiting.
+    pub(super) async fn write(self: Arc<Self>, mut jobs: mpsc::Receiver<Job>, stopping: CancellationToken) {
+        let mut under_way = FuturesUnordered::new();
+        let mut ended = false;
+        while !ended || !under_way.is_empty() {
+            tokio::select! {
+                biased;
+                Some(()) = under_way.next() => {}
+                job = jobs.recv(), if !ended && under_way.len() < AT_ONCE => match job {
+                    Some(job) => under_way.push(self.work(job)),
+                    None => ended = true,
+                },
+                () = stopping.cancelled(), if !ended && jobs.is_empty() => ended = true,
+            }
         }
     }
 
-    /// The writer: one write after the other, until shutdown; then what is waiting already.
-    pub(super) async fn write(self: Arc<Self>, mut jobs: mpsc::Receiver<Job>, stopping: CancellationToken) {
-        loop {
-            let job = tokio::select! {
-                biased;
-                job = jobs.recv() => job,
-                () = stopping.cancelled() => jobs.try_recv().ok(),
-            };
-            match job {
-                Some(Job::Keep(question, fill, answer)) => {
-                    let started = Instant::now();
-                    let written = self.keep(&question, fill, answer).await;
-                    self.meters.write_took(started.elapsed());
-                    self.meters.wrote(written);
-                }
-                Some(Job::Recheck(key)) => self.recheck(&key).await,
-                None => return,
+    async fn work(&self, job: Job) {
+        match job {
+            Job::Keep(question, fill, answer, done) => {
+                let started = Instant::now();
+                let written = self.keep(&question, fill, answer).await;
+                self.meters.write_took(started.elapsed());
+                self.meters.wrote(written);
+                let _ = done.send(());
             }
+            Job::Recheck(key) => self.recheck(&key).await,
         }
     }
 

@@ -1,0 +1,56 @@
+//! Errors of the admin routes: `{"error": {"message"}}`.
+
+use axum::{
+    Json,
+    response::{IntoResponse, Response},
+};
+use http::{Method, StatusCode};
+use serde_json::json;
+
+/// What went wrong and what to do.
+#[derive(Clone, Debug)]
+pub struct AdminError {
+    status: StatusCode,
+    message: String,
+}
+
+impl AdminError {
+    /// 400: the request is wrong.
+    pub fn invalid(message: impl Into<String>) -> Self {
+        Self { status: StatusCode::BAD_REQUEST, message: message.into() }
+    }
+
+    /// 404: no such thing.
+    pub fn not_found(message: impl Into<String>) -> Self {
+        Self { status: StatusCode::NOT_FOUND, message: message.into() }
+    }
+
+    /// 409: it changed meanwhile, or may not be changed now.
+    pub fn conflict(message: impl Into<String>) -> Self {
+        Self { status: StatusCode::CONFLICT, message: message.into() }
+    }
+
+    /// 503: the part behind it does not answer.
+    pub fn unavailable(message: impl Into<String>) -> Self {
+        Self { status: StatusCode::SERVICE_UNAVAILABLE, message: message.into() }
+    }
+
+    /// 404: no such path.
+    pub fn unknown_path(method: &Method, path: &str) -> Self {
+        Self::not_found(format!("Invalid URL ({method} {path})"))
+    }
+
+    /// 401: no token.
+    pub fn no_token() -> Self {
+        let message =
+            "This needs the operator's token: send `Authorization: Bearer TOKEN`, or set BANTO_TOKEN for `banto`.";
+        Self { status: StatusCode::UNAUTHORIZED, message: message.into() }
+    }
+}
+
+impl IntoResponse for AdminError {
+    fn into_response(self) -> Response {
+        let kind = if self.status.is_client_error() { "invalid_request_error" } else { "server_error" };
+        (self.status, Json(json!({ "error": { "message": self.message, "type": kind } }))).into_response()
+    }
+}

@@ -1,0 +1,99 @@
+//! `POST /v1/chat/completions`.
+
+use std::sync::Arc;
+
+use http::{HeaderValue, Request, Response, header};
+use hyper::body::Incoming;
+
+use super::{
+    error::ApiError,
+    reply::{self, Wanted},
+    request,
+};
+use crate::{
+    api::{body, hints, keys::Keys, payload::Payload},
+    engine::{
+        answer::{Engine, Refusal},
+        measure::Timer,
+    },
+};
+
+/// What the chat endpoint needs.
+pub struct Chat {
+    /// Answers.
+    pub engine: Arc<Engine>,
+    /// Who may ask.
+    pub keys: Keys,
+    /// The model names that are served: the cascade answers to all of them.
+    pub models: Vec<String>,
+    /// The largest request in bytes.
+    pub largest: u64,
+}
+
+impl Chat {
+    /// Answers one request, in OpenAI's form whatever happens.
+    pub async fn answer(&self, request: Request<Incoming>) -> Response<Payload> {
+        match self.try_answer(request).await {
+            Ok(response) => response,
+            Err(error) => {
+                self.engine.measures.error(error.label());
+                refuse(&error)
+            }
+        }
+    }
+
+    async fn try_answer(&self, request: Request<Incoming>) -> Result<Response<Payload>, ApiError> {
+        let (head, body) = request.into_parts();
+        let caller = self.keys.caller(&head.headers).map_err(|unknown| ApiError::unauthorized(unknown.given))?;
+        let hints = hints::read(&head.headers)?;
+        let body = body::read(body, self.largest).await?;
+        let timer = Timer::start(self.engine.measures.clone());
+        let asked = request::read(body, caller, hints, &self.models)?;
+        let wanted = Wanted { stream: asked.stream, include_usage: asked.include_usage };
+        let answer = self.engine.answer(asked).await.map_err(|refusal| match refusal {
+            Refusal::Limited(limited) => ApiError::rate_limited(limited.own, limited.wait),
+            Refusal::NotCached => ApiError::not_cached(),
+        })?;
+        reply::respond(answer, wanted, timer).await
+    }
+
+    /// `GET /v1/models`.
+    pub fn list(&self) -> Response<Payload> {
+        let data: Vec<_> = self.models.iter().map(|name| model(name)).collect();
+        json(&serde_json::json!({ "object": "list", "data": data }))
+    }
+
+    /// `GET /v1/models/{name}`.
+    pub fn show(&self, name: &str) -> Response<Payload> {
+        match self.models.iter().find(|known| *known == name) {
+            Some(known) => json(&model(known)),
+            None => refuse(&ApiError::unknown_model(name, &self.models.join(", "))),
+        }
+    }
+}
+
+fn model(name: &str) -> serde_json::Value {
+    serde_json::json!({ "id": name, "object": "model", "created": 0, "owned_by": "banto" })
+}
+
+fn json(value: &serde_json::Value) -> Response<Payload> {
+    let mut response = Response::new(Payload::from(bytes::Bytes::from(value.to_string())));
+    response.headers_mut().insert(header::CONTENT_TYPE, HeaderValue::from_static("application/json"));
+    response
+}
+
+/// An error as a response.
+pub fn refuse(error: &ApiError) -> Response<Payload> {
+    let mut response = Response::new(Payload::from(bytes::Bytes::from(error.body())));
+    *response.status_mut() = error.status;
+    let headers = response.headers_mut();
+    headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/json"));
+    if let Some(wait) = error.retry_after {
+        headers.insert(header::RETRY_AFTER, wait.as_secs().max(1).into());
+    }
+    // The stock clients retry 429 and 5xx by themselves; where that would only make things worse they are told not to.
+    if error.status.as_u16() == 502 || error.status.as_u16() == 504 {
+        headers.insert("x-should-retry", HeaderValue::from_static("false"));
+    }
+    response
+}

@@ -1,1 +1,0 @@
-//! Wiring: which parts run in this process, in which order they start and stop.

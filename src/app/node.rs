@@ -1,0 +1,91 @@
+//! One engine, put together. `serve` runs one of them, a drill several in one process: the same parts, wired the same way.
+
+use std::{sync::Arc, time::Duration};
+
+use super::shop::Shop;
+use crate::{
+    clock::Clock,
+    dice::Dice,
+    engine::{
+        admit::{Admission, Limit},
+        answer::Engine,
+        coalesce::{Coalesce, Waits},
+        measure::Measures,
+        model::cascade::{Cascade, ConfiguredModel},
+        recall::{self, Recall, embed::Embedder},
+        repeated::Repeated,
+        upkeep,
+    },
+    knob::board::Board,
+    store::Store,
+    tasks::Tasks,
+    telemetry::registry::Registry,
+};
+
+/// What a node is made of.
+pub struct Parts {
+    /// What the operator's files say.
+    pub shop: Shop,
+    /// The models, the primary first.
+    pub models: Vec<ConfiguredModel>,
+    /// Where answers are kept and nodes meet.
+    pub store: Arc<dyn Store>,
+    /// The knobs.
+    pub board: Arc<Board>,
+    /// What turns questions into vectors.
+    pub embedder: Arc<dyn Embedder>,
+    /// The node's metrics.
+    pub registry: Arc<Registry>,
+    /// The time.
+    pub clock: Clock,
+    /// Chance.
+    pub dice: Arc<Dice>,
+    /// How much is let in.
+    pub admission: Admitted,
+    /// How long one request may take over all attempts and fallbacks.
+    pub deadline: Duration,
+}
+
+/// How much is let in.
+#[derive(Clone, Copy, Debug)]
+pub struct Admitted {
+    /// All requests of the node.
+    pub all: Limit,
+    /// One user's.
+    pub per_user: Option<Limit>,
+    /// The longest wait of a request over the limit.
+    pub queue: Duration,
+}
+
+/// Starts a node: its background work runs in `tasks` until shutdown.
+pub fn start(parts: Parts, tasks: &Tasks) -> Arc<Engine> {
+    let Parts { shop, models, store, board, embedder, registry, clock, dice, admission, deadline } = parts;
+    let memory = recall::Parts {
+        store: store.clone(),
+        understanding: shop.understanding.clone(),
+        embedder,
+        board: board.clone(),
+        registry: registry.clone(),
+        clock,
+        dice: dice.clone(),
+    };
+    let waits = Waits::default();
+    let engine = Arc::new(Engine {
+        understanding: shop.understanding,
+        admission: Admission::new(admission.all, admission.per_user, admission.queue, &registry),
+        recall: Recall::start(memory, recall::settings::Settings::default(), tasks),
+        coalesce: Coalesce::new(store.clone(), waits, &registry, tasks),
+        cascade: Cascade::new(models, &registry, board.clone(), store.clone(), dice.clone(), clock),
+        messages: shop.messages,
+        repeated: Repeated::default(),
+        measures: Arc::new(Measures::new(&registry)),
+        board,
+        clock,
+        dice,
+        tasks: tasks.clone(),
+        patience: waits.patience,
+        deadline,
+    });
+    tasks.spawn_until_stopped(upkeep::look_after(engine.clone(), store, registry));
+    engine
+}

@@ -1,0 +1,282 @@
+//! One request from question to answer.
+//!
+//! [`Engine::answer`] is the whole way, readable top to bottom: admit, understand, recall, coalesce, ask the models. What
+//! takes long runs in a task of its own ([`Engine::lead`]), detached from the client that asked first, and writes into an
+//! [`AnswerLog`] that everybody reads.
+
+use std::{sync::Arc, time::Duration};
+
+use tokio::time::Instant;
+use tracing::warn;
+
+use super::{
+    admit::{Admission, Limited},
+    answer_log::{AnswerLog, LogWriter},
+    asked::Asked,
+    coalesce::{Cleared, Coalesce, LeadTurn, Turn},
+    completion,
+    degrade::Messages,
+    measure::Measures,
+    model::cascade::Cascade,
+    recall::{Recall, hit::Hit},
+    repeated::Repeated,
+    source::{Origin, Source},
+    understand::{Understanding, question::Question},
+};
+use crate::{
+    clock::Clock,
+    dice::Dice,
+    digest::Digest,
+    knob::board::Board,
+    store::{Entry, Shape},
+    tasks::Tasks,
+    units::Ratio,
+};
+
+/// Everything that one node needs to answer.
+pub struct Engine {
+    /// Intents, titles, and how to tell what a question is about.
+    pub understanding: Arc<Understanding>,
+    /// Rate limits.
+    pub admission: Admission,
+    /// The cache.
+    pub recall: Arc<Recall>,
+    /// Single flight.
+    pub coalesce: Coalesce,
+    /// The models, in the order they are asked.
+    pub cascade: Cascade,
+    /// What to say when no model answers.
+    pub messages: Arc<Messages>,
+    /// Degraded answers given a moment ago.
+    pub repeated: Repeated,
+    /// What is measured on the way.
+    pub measures: Arc<Measures>,
+    /// The knobs.
+    pub board: Arc<Board>,
+    /// The time.
+    pub clock: Clock,
+    /// Chance.
+    pub dice: Arc<Dice>,
+    /// Where leaders run.
+    pub tasks: Tasks,
+    /// How long a follower waits for its leader before somebody else leads.
+    pub patience: Duration,
+    /// How long a request may take over all attempts and fallbacks.
+    pub deadline: Duration,
+}
+
+/// An answer, complete or coming in, and where it is from.
+#[derive(Debug)]
+pub struct Answer {
+    /// The answer's chunks.
+    pub log: AnswerLog,
+    /// What was asked, understood.
+    pub question: Arc<Question>,
+    /// Identifies this answer, for feedback and traces.
+    pub id: String,
+    /// Where it is from, as far as it is known before the first chunk.
+    from: From,
+    /// The knob document's version it was given under.
+    pub knobs: u64,
+}
+
+#[derive(Clone, Debug)]
+enum From {
+    Cache { source: Source, model: Arc<str>, similarity: Option<Ratio>, age: Duration },
+    Leader,
+    Follower,
+}
+
+/// Where an answer came from, for headers and metadata.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Provenance {
+    /// The source.
+    pub source: Source,
+    /// The model that wrote it, now or when it was stored.
+    pub model: Option<Arc<str>>,
+    /// How alike the stored question is, for semantic answers.
+    pub similarity: Option<Ratio>,
+    /// How old a stored answer is.
+    pub age: Option<Duration>,
+}
+
+/// Why a request gets no answer at all.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Refusal {
+    /// Over a limit.
+    Limited(Limited),
+    /// Only a cached answer was wanted, and there is none.
+    NotCached,
+}
+
+impl Answer {
+    /// Where it came from. A model's answer knows only once its first chunk is in: wait for [`AnswerLog::shape`] first.
+    pub fn provenance(&self) -> Provenance {
+        let written = || self.log.origin().unwrap_or(Origin { source: Source::Primary, model: None, age: None });
+        match &self.from {
+            From::Cache { source, model, similarity, age } => {
+                Provenance { source: *source, model: Some(model.clone()), similarity: *similarity, age: Some(*age) }
+            }
+            From::Leader => Provenance::from(written()),
+            From::Follower => match written() {
+                origin @ Origin { source: Source::Primary | Source::Secondary, .. } => {
+                    Provenance { source: Source::Coalesced, ..Provenance::from(origin) }
+                }
+                origin => Provenance::from(origin),
+            },
+        }
+    }
+}
+
+impl std::convert::From<Origin> for Provenance {
+    fn from(origin: Origin) -> Self {
+        Self { source: origin.source, model: origin.model, similarity: None, age: origin.age }
+    }
+}
+
+impl Engine {
+    /// Answers one request. Comes back when the answer is there or has been asked for; its chunks follow in the log.
+    ///
+    /// # Errors
+    /// [`Refusal`], when the request is over a limit or may not ask a model. Dropping the future leaves whatever others
+    /// wait for running.
+    pub async fn answer(self: &Arc<Self>, asked: Asked) -> Result<Answer, Refusal> {
+        self.measures.requests.inc();
+        let started = Instant::now();
+        self.admission.admit(&asked.caller).await.map_err(Refusal::Limited)?;
+        let question = Arc::new(self.understanding.question(asked));
+        if let Some(hit) = self.recall.look_up(&question).await {
+            return Ok(self.recalled(question, hit));
+        }
+        if question.asked.hints.only_if_cached {
+            return Err(Refusal::NotCached);
+        }
+        if let Some(log) = self.repeated.answer_to(&question) {
+            self.measures.repeated.inc();
+            return Ok(self.hand_out(question, log, From::Follower));
+        }
+        let deadline = started + self.deadline;
+        let (log, from) = self.take(self.coalesce.join(self.flight(&question)), &question, deadline);
+        Ok(self.hand_out(question, log, from))
+    }
+
+    /// An answer that has begun, or ended. A follower whose leader takes too long leads itself; of many only one does.
+    pub async fn begun(self: &Arc<Self>, mut answer: Answer) -> Answer {
+        while matches!(answer.from, From::Follower) {
+            if tokio::time::timeout(self.patience, answer.log.shape()).await.is_ok() {
+                break;
+            }
+            let turn = self.coalesce.overdue(answer.question.key, &answer.log);
+            (answer.log, answer.from) = self.take(turn, &answer.question, Instant::now() + self.deadline);
+        }
+        answer
+    }
+
+    /// What a question shares its flight by: its key, or nothing when its answer is for one caller only.
+    fn flight(&self, question: &Question) -> Digest {
+        if question.is_shareable() && !question.asked.hints.no_cache {
+            return question.key;
+        }
+        Digest::of([&self.dice.bits().to_le_bytes(), &self.dice.bits().to_le_bytes()].map(|bytes| &bytes[..]))
+    }
+
+    /// Follows, or leads in a task of its own.
+    fn take(self: &Arc<Self>, turn: Turn, question: &Arc<Question>, deadline: Instant) -> (AnswerLog, From) {
+        match turn {
+            Turn::Follow(log) => (log, From::Follower),
+            Turn::Lead(turn) => {
+                let log = turn.log();
+                self.tasks.spawn(self.clone().lead(turn, question.clone(), deadline));
+                (log, From::Leader)
+            }
+        }
+    }
+
+    /// Gets the answer for everybody who waits for it: from a node that was faster, from a model, or from what stands in
+    /// for one. Only a model's complete answer is remembered.
+    async fn lead(self: Arc<Self>, turn: LeadTurn, question: Arc<Question>, deadline: Instant) {
+        let Cleared::Ask(mut turn) = turn.clear(|| self.look_again(&question)).await else { return };
+        let fill = self.recall.begin(&question).await;
+        match self.cascade.fill(&question.asked, turn.writer(), deadline).await {
+            Ok(filled) => {
+                let (shape, chunks) = turn.log().so_far();
+                let kept = self.recall.remember(&question, fill, &filled.model, shape, chunks);
+                turn.land(kept).await;
+            }
+            Err(failure) if turn.writer().has_begun() || !failure.class.may_pass() => turn.fail(failure).await,
+            Err(failure) => {
+                warn!(%failure, intent = %question.intent.id, "No model answered; something else stands in.");
+                self.stand_in(&question, turn.writer()).await;
+                self.repeated.note(&question, turn.log());
+                turn.land(std::future::ready(())).await;
+            }
+        }
+    }
+
+    /// What another node may have stored since the miss.
+    async fn look_again(&self, question: &Question) -> Option<Arc<Entry>> {
+        if question.asked.hints.no_cache { None } else { self.recall.exact(question).await.map(|hit| hit.entry) }
+    }
+
+    /// What is said when no model answers: stale, then fixed, then degraded.
+    async fn stand_in(&self, question: &Question, writer: &mut LogWriter) {
+        let (origin, shape, chunks) = match self.recall.stale(question).await {
+            Some(hit) => {
+                let origin = Origin { source: Source::Stale, model: Some(hit.entry.model.clone()), age: Some(hit.age) };
+                let note = hit.disclaimer.as_deref();
+                let chunks = note.map(|note| completion::append(hit.entry.shape, &hit.entry.chunks, note));
+                (origin, hit.entry.shape, chunks.unwrap_or_else(|| hit.entry.chunks.clone()))
+            }
+            None => {
+                let (source, text) = self.words_for(question);
+                let body = completion::say(&text, &format!("{:016x}", self.dice.bits()), self.clock.now());
+                (Origin { source, model: None, age: None }, Shape::Body, vec![body])
+            }
+        };
+        writer.begin(origin);
+        chunks.into_iter().for_each(|chunk| writer.push(shape, chunk));
+    }
+
+    fn words_for(&self, question: &Question) -> (Source, String) {
+        let (intent, text) = (&question.intent.id, &question.asked.text);
+        match self.messages.fixed(intent, text) {
+            Some(fixed) => (Source::Static, fixed.to_owned()),
+            None => {
+                let subject = question.entities.first().map(|entity| &**entity);
+                (Source::Degraded, {
+                    let recovery = self.cascade.outages().estimate(self.clock.now());
+                    self.messages.degraded(intent, text, subject, recovery)
+                })
+            }
+        }
+    }
+
+    fn recalled(&self, question: Arc<Question>, hit: Hit) -> Answer {
+        let log = AnswerLog::sealed(hit.entry.shape, hit.entry.chunks.clone());
+        let id = self.new_id();
+        self.recall.note(id.as_str(), &question, hit.source, Some(&hit));
+        let from = From::Cache {
+            source: hit.source,
+            model: hit.entry.model.clone(),
+            similarity: hit.similarity,
+            age: hit.age,
+        };
+        Answer { log, question, id, from, knobs: self.board.version() }
+    }
+
+    fn hand_out(&self, question: Arc<Question>, log: AnswerLog, from: From) -> Answer {
+        let id = self.new_id();
+        Answer { log, question, id, from, knobs: self.board.version() }
+    }
+
+    /// Takes a reader's verdict on an answer.
+    pub fn note_given(&self, answer: &Answer) {
+        if !matches!(answer.from, From::Cache { .. }) {
+            self.recall.note(answer.id.as_str(), &answer.question, answer.provenance().source, None);
+        }
+    }
+
+    fn new_id(&self) -> String {
+        format!("{:016x}{:016x}", self.dice.bits(), self.dice.bits())
+    }
+}

@@ -1,0 +1,89 @@
+//! What an engine does between requests: follow the knobs, end what was temporary, show how things stand.
+
+use std::{sync::Arc, time::Duration};
+
+use tracing::info;
+
+use super::{admit::Limit, answer::Engine};
+use crate::{
+    knob::{board::Board, value::Value},
+    store::Store,
+    telemetry::{
+        catalogue,
+        metric::{Counter, Gauge},
+        registry::Registry,
+    },
+};
+
+/// How often gauges are brought up to date.
+const EVERY: Duration = Duration::from_secs(1);
+
+/// Looks after one engine until shutdown. Must run wherever an engine runs: the deadline of a temporary change is kept
+/// here, whether the controller that made it still lives or not.
+pub async fn look_after(engine: Arc<Engine>, store: Arc<dyn Store>, registry: Arc<Registry>) {
+    let shown = Shown::new(&registry);
+    let mut knobs = engine.board.subscribe();
+    let mut ticks = tokio::time::interval(EVERY);
+    loop {
+        tokio::select! {
+            _ = ticks.tick() => {}
+            changed = knobs.changed() => if changed.is_err() { return },
+        }
+        for returned in engine.board.expire(engine.clock.now()) {
+            info!(knob = %returned.knob, to = %returned.setting.value, why = returned.setting.reason, "Knob returned.");
+        }
+        follow(&engine, &shown);
+        engine.cascade.keep_up();
+        shown.usage(&*store, &registry).await;
+    }
+}
+
+fn follow(engine: &Engine, shown: &Shown) {
+    let number = |knob: &str| engine.board.get(knob).and_then(|setting| setting.value.as_number());
+    if let (Some(rate), Some(burst)) = (number("rate_limit.rate"), number("rate_limit.burst")) {
+        engine.admission.set_global(Limit { rate, burst });
+    }
+    shown.mode.set(mode(&engine.board));
+    shown.version.set(engine.board.version() as f64);
+}
+
+/// 0 normal, 1 secondary_only, 2 cache_only.
+fn mode(board: &Board) -> f64 {
+    match board.get("engine.mode").map(|setting| setting.value) {
+        Some(Value::Choice(mode)) if mode == "secondary_only" => 1.0,
+        Some(Value::Choice(mode)) if mode == "cache_only" => 2.0,
+        _ => 0.0,
+    }
+}
+
+struct Shown {
+    mode: Arc<Gauge>,
+    version: Arc<Gauge>,
+    entries: Arc<Gauge>,
+    memory: Arc<Gauge>,
+    evictions: Arc<Counter>,
+}
+
+impl Shown {
+    fn new(registry: &Registry) -> Self {
+        Self {
+            mode: registry.gauge(&catalogue::MODE, &[]),
+            version: registry.gauge(&catalogue::KNOB_VERSION, &[]),
+            entries: registry.gauge(&catalogue::CACHE_ENTRIES, &[]),
+            memory: registry.gauge(&catalogue::CACHE_MEMORY, &[]),
+            evictions: registry.counter(&catalogue::EVICTIONS, &[]),
+        }
+    }
+
+    async fn usage(&self, store: &dyn Store, registry: &Registry) {
+        let Ok(usage) = store.usage().await else { return };
+        self.entries.set(usage.entries as f64);
+        for (intent, bytes) in &usage.bytes {
+            registry.gauge(&catalogue::CACHE_BYTES, &[intent]).set(*bytes as f64);
+        }
+        if let Some((used, limit)) = usage.used_of.filter(|(_, limit)| *limit > 0) {
+            self.memory.set(used as f64 / limit as f64);
+        }
+        self.evictions.add(usage.evictions.saturating_sub(self.evictions.get()));
+    }
+}
