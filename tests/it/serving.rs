@@ -45,7 +45,7 @@ async fn what_was_answered_survives_a_kill() {
 
 #[tokio::test]
 async fn at_sigterm_requests_under_way_are_finished_and_new_connections_refused() {
-    let mut banto = Banto::start("models:\n  - { name: primary, kind: simulated, first_token: 1500ms }\n").await;
+    let mut banto = Banto::start("models:\n  - { name: primary, kind: simulated, profile: { first_token: 1500ms } }\n").await;
     let url = banto.url("/v1/chat/completions");
     let asked = tokio::task::spawn(async move { post(&url, &question("What is a tankobon?")).await });
     tokio::time::sleep(Duration::from_millis(300)).await;
@@ -98,7 +98,7 @@ async fn keys_decide_who_may_ask_and_tenants_share_nothing() {
 
 #[tokio::test]
 async fn a_client_that_leaves_cancels_nobody_else_and_leaks_no_place_in_the_pool() {
-    let banto = Banto::start("models:\n  - { name: primary, kind: simulated, first_token: 1s }\n").await;
+    let banto = Banto::start("models:\n  - { name: primary, kind: simulated, profile: { first_token: 1s } }\n").await;
     let body = question("Who draws Kaiju No. 8?");
     let head = format!("POST /v1/chat/completions HTTP/1.1\r\nhost: x\r\ncontent-length: {}\r\n\r\n{body}", body.len());
     let mut leaving = TcpStream::connect(banto.url("").trim_start_matches("http://")).await.expect("connected");
