@@ -178,8 +178,6 @@ pub struct Episode {
     pub failure: Option<String>,
     /// What verification has seen.
     pub samples: Samples,
-    /// Since when the trigger is clear.
-    pub clear_since: Option<Timestamp>,
     /// How often the trigger came back while the remedy was being taken back.
     pub returns: u32,
     /// How it ended, as far as known.
@@ -205,7 +203,6 @@ impl Episode {
             orders: 0,
             failure: None,
             samples: Samples::default(),
-            clear_since: None,
             returns: 0,
             outcome: None,
             approved_by: None,
@@ -220,7 +217,6 @@ impl Episode {
             self.phase = phase;
             self.since = now;
             self.samples = Samples::default();
-            self.clear_since = None;
         }
     }
 
