@@ -41,7 +41,7 @@ pub(super) fn consider(
         .or_else(|| in_the_way(policy, seen, claims))
         .or_else(|| too_soon(policy, &record, limits, state, now))
         .or_else(|| not_alone(policy, state));
-    guard.map_or_else(|| begin(policy, record, &occurrence, now), Verdict::Hold)
+    guard.map_or_else(|| begin(policy, record, &occurrence, seen, now), Verdict::Hold)
 }
 
 /// The record with this occurrence taken into account: one that comes back soon counts as a failure of the remedy.
@@ -64,6 +64,11 @@ fn unsuitable(
 ) -> Option<Why> {
     if record.occurrence == Some(occurrence.since) {
         return Some(Why::DealtWith);
+    }
+    if let Trigger::Alarm(alarm) = &policy.when
+        && let Some(why) = seen.suppressed.get(alarm)
+    {
+        return Some(Why::Suppressed { alarm: alarm.clone(), why: why.clone() });
     }
     let rules_out = |alarm: &&crate::ids::AlarmName| seen.alarms.get(*alarm).is_none_or(|a| a.state != AlarmState::Ok);
     if let Some(alarm) = policy.unless.iter().find(rules_out) {
@@ -123,13 +128,14 @@ fn not_alone(policy: &Policy, state: &State) -> Option<Why> {
     (policy.mode == Mode::Observe).then(|| Why::ObserveOnly { would: policy.words() })
 }
 
-fn begin(policy: &Policy, mut record: Record, occurrence: &Occurrence, now: Timestamp) -> Verdict {
+fn begin(policy: &Policy, mut record: Record, occurrence: &Occurrence, seen: &Seen<'_>, now: Timestamp) -> Verdict {
     let proposed = policy.mode == Mode::Approve;
     let phase = if proposed { Phase::Proposed } else { Phase::Acting };
-    let incident = match &policy.when {
-        Trigger::Alarm(alarm) => format!("{alarm}@{}", occurrence.since),
-        Trigger::Event { .. } | Trigger::Schedule { .. } => format!("{}@{}", policy.name, occurrence.since),
+    let open = match &policy.when {
+        Trigger::Alarm(alarm) => seen.incidents.get(alarm).cloned(),
+        Trigger::Event { .. } | Trigger::Schedule { .. } => None,
     };
+    let incident = open.unwrap_or_else(|| format!("{}@{}", policy.name, occurrence.since));
     record.begun.push_back(now);
     record.occurrence = Some(occurrence.since);
     record.dealt_with = Some(occurrence.since);
@@ -137,7 +143,8 @@ fn begin(policy: &Policy, mut record: Record, occurrence: &Occurrence, now: Time
     step.record = Some(record);
     if proposed {
         let id = &step.episode.id;
-        let text = format!("proposes to {}. Say `banto approve {id}`, or `banto approve {id} --reject`", policy.words());
+        let text =
+            format!("proposes to {}. Say `banto approve {id}`, or `banto approve {id} --reject`", policy.words());
         step.tell = Some(Tell::Page(text.clone()));
         step.note(Stage::Proposed, text);
     }

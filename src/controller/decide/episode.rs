@@ -224,7 +224,7 @@ impl Episode {
     pub fn settle(&mut self, ended: &Order) {
         let done = ended.status == Status::Done;
         self.order = None;
-        if let Some(step) = self.steps.get_mut(ended.step).filter(|_| ended.purpose == Purpose::Apply) {
+        if let Some(step) = self.steps.get_mut(ended.step).filter(|step| **step == Progress::Ordered) {
             *step = if done { Progress::Done } else { Progress::Skipped };
         }
         match (done, ended.purpose) {

@@ -4,14 +4,18 @@
 //! after a restart as on any other day. Missing data never starts a remedy and never ends one. A policy without an open
 //! episode is weighed in [`consider`]; one with an open episode goes on in [`progress`].
 
+pub mod conflict;
 mod consider;
 pub mod episode;
 pub mod policy;
 mod progress;
+mod raw;
 pub mod state;
 mod step;
+mod steps;
 mod take_back;
 mod trigger;
+pub mod validate;
 pub mod verdict;
 
 use std::{
@@ -36,15 +40,22 @@ use crate::{
 pub struct Seen<'a> {
     /// How each alarm and composite stands.
     pub alarms: &'a BTreeMap<AlarmName, Judgement>,
+    /// Composites whose actions are held back by their suppressor, and why.
+    pub suppressed: &'a BTreeMap<AlarmName, String>,
     /// What each tree found.
     pub diagnoses: &'a BTreeMap<TreeName, Diagnosis>,
     /// How each knob stands.
     pub settings: &'a BTreeMap<KnobName, Setting>,
+    /// The incidents that are open, by alarm.
+    pub incidents: &'a BTreeMap<AlarmName, String>,
     /// What happened around the engine lately, oldest first.
     pub events: &'a [Event],
-    /// Whether a condition holds, given a diagnosis; the error says what is missing to tell.
-    pub holds: &'a dyn Fn(&Condition, Option<&Diagnosis>) -> Result<bool, String>,
+    /// Whether a condition holds.
+    pub holds: &'a Ask<'a>,
 }
+
+/// Whether a condition holds, given a diagnosis; the error says what is missing to tell.
+pub type Ask<'a> = dyn Fn(&Condition, Option<&Diagnosis>) -> Result<bool, String> + 'a;
 
 /// What all policies together may do.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -88,9 +99,7 @@ pub fn decide(policies: &[Policy], limits: &Limits, state: &State, seen: &Seen<'
 /// The higher priority first, then the graver, then by name: the same order every time.
 fn by_rank(policies: &[Policy]) -> Vec<&Policy> {
     let mut ranked: Vec<_> = policies.iter().collect();
-    ranked.sort_by(|a, b| {
-        (Reverse(a.priority), a.severity, &a.name).cmp(&(Reverse(b.priority), b.severity, &b.name))
-    });
+    ranked.sort_by(|a, b| (Reverse(a.priority), a.severity, &a.name).cmp(&(Reverse(b.priority), b.severity, &b.name)));
     ranked
 }
 

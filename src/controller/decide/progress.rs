@@ -24,7 +24,7 @@ pub(super) fn progress(policy: &Policy, episode: &Episode, state: &State, seen: 
         let until = (order.not_before > now).then_some(order.not_before);
         return Verdict::Hold(Why::CarryingOut { order: order.words(), until });
     }
-    if let Some(hold) = &state.standing.hold {
+    if let Some(hold) = state.standing.hold.as_ref().filter(|_| episode.phase != Phase::RollingBack) {
         return Verdict::Hold(Why::Held { by: hold.by.clone(), reason: hold.reason.clone() });
     }
     if let Some(verdict) = usurped(policy, episode, state, seen, now) {
@@ -116,11 +116,14 @@ fn verifying(policy: &Policy, episode: &Episode, seen: &Seen<'_>, now: Timestamp
         samples.streak = if holds { samples.streak + 1 } else { 0 };
     }
     let (streak, known) = (samples.streak, samples.known);
-    match () {
-        () if streak >= verify.at_least => passed(to, verify, streak, now),
-        () if now < until => to.because(Why::Verifying { until }),
-        () if known < verify.at_least => inconclusive(to, verify, look.err(), now),
-        () => not_helped(to, verify, now),
+    if streak >= verify.at_least {
+        passed(to, verify, streak, now)
+    } else if now < until {
+        to.because(Why::Verifying { until })
+    } else if known < verify.at_least {
+        inconclusive(to, verify, look.err(), now)
+    } else {
+        not_helped(to, verify, now)
     }
 }
 
@@ -139,7 +142,9 @@ fn inconclusive(mut to: Move, verify: &Verify, missing: Option<String>, now: Tim
     to.note(Stage::Verified, text.clone());
     match verify.on_unknown {
         OnUnknown::Rollback => return failing(to, text, now),
-        OnUnknown::Hold => to.tell = Some(Tell::Page(format!("{text}. The remedy stays in force; look whether it helps"))),
+        OnUnknown::Hold => {
+            to.tell = Some(Tell::Page(format!("{text}. The remedy stays in force; look whether it helps")))
+        }
         OnUnknown::Continue => {}
     }
     to.episode.turn(Turn::Kept, now);
@@ -270,7 +275,9 @@ fn escalated(policy: &Policy, episode: &Episode, seen: &Seen<'_>, now: Timestamp
             to.episode.failure = None;
             to.because(Why::Goes("reverting"))
         }
-        Holds::No(since) => Verdict::Hold(Why::StayingClear { until: since.max(episode.since) + policy.revert.clear_for }),
+        Holds::No(since) => {
+            Verdict::Hold(Why::StayingClear { until: since.max(episode.since) + policy.revert.clear_for })
+        }
         _ => Verdict::Hold(Why::Escalated),
     }
 }
@@ -332,7 +339,11 @@ fn usurped(policy: &Policy, episode: &Episode, state: &State, seen: &Seen<'_>, n
         return Some(to.because(Why::Goes("taken over")));
     }
     let author = &setting.author;
-    Some(handed(to, format!("{author} set {target} to {value} while {} had it; two write it now. Find out who", policy.name), now))
+    Some(handed(
+        to,
+        format!("{author} set {target} to {value} while {} had it; two write it now. Find out who", policy.name),
+        now,
+    ))
 }
 
 /// The deadline passed while nobody renewed it. Still needed: again. Otherwise it is back where it was.

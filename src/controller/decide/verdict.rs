@@ -79,6 +79,13 @@ pub enum Why {
         /// Which.
         alarm: AlarmName,
     },
+    /// A suppressor holds back the alarm's actions.
+    Suppressed {
+        /// Which alarm.
+        alarm: AlarmName,
+        /// Why, in a sentence.
+        why: String,
+    },
     /// Its condition is false.
     ConditionFalse {
         /// The condition.
@@ -180,6 +187,7 @@ impl Why {
             Self::NotTriggered => "not_triggered",
             Self::Blind { .. } => "blind",
             Self::RuledOut { .. } => "ruled_out",
+            Self::Suppressed { .. } => "suppressed",
             Self::ConditionFalse { .. } => "condition_false",
             Self::ConditionUnknown { .. } => "condition_unknown",
             Self::Held { .. } => "held",
@@ -222,6 +230,7 @@ impl fmt::Display for Why {
             Self::NotTriggered => f.write_str("its trigger does not hold"),
             Self::Blind { alarm } => write!(f, "{alarm} has no data: nobody can tell whether to act"),
             Self::RuledOut { alarm } => write!(f, "{alarm} rules it out"),
+            Self::Suppressed { alarm, why } => write!(f, "the actions of {alarm} are held back: {why}"),
             Self::ConditionFalse { condition, cause: Some(cause) } => {
                 write!(f, "`{condition}` is false: the cause is {cause}")
             }
