@@ -67,3 +67,7 @@ fn opposed(mine: &SetKnob, theirs: &SetKnob) -> bool {
 fn direction(set: &SetKnob) -> Option<Ordering> {
     set.to.as_number()?.partial_cmp(&set.default.as_number()?)
 }
+
+#[cfg(test)]
+#[path = "conflict_tests.rs"]
+mod tests;

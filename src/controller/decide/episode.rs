@@ -19,6 +19,9 @@ use crate::{
     ids::PolicyName,
 };
 
+/// Kinds of changes that nothing takes back.
+pub const NO_WAY_BACK: [&str; 3] = ["clean_up", "invalidate", "ecs_deployment"];
+
 /// Where an episode stands.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
@@ -240,8 +243,8 @@ impl Episode {
     }
 
     fn note_applied(&mut self, order: &Order) {
-        if order.kind == "clean_up" || order.kind == "invalidate" {
-            return; // nothing to take back
+        if NO_WAY_BACK.contains(&order.kind.as_str()) {
+            return;
         }
         if order.from.as_deref() == Some(order.to.as_str()) {
             return; // it stood there before us: not ours to take back

@@ -4,6 +4,7 @@
 //! after a restart as on any other day. Missing data never starts a remedy and never ends one. A policy without an open
 //! episode is weighed in [`consider`]; one with an open episode goes on in [`progress`].
 
+pub mod apart;
 pub mod conflict;
 mod consider;
 pub mod episode;

@@ -174,7 +174,7 @@ fn holding(policy: &Policy, episode: &Episode, seen: &Seen<'_>, now: Timestamp) 
             }
             let mut to = Move::of(episode);
             to.episode.turn(Turn::Cleared, now);
-            to.note(Stage::Cleared, "the trigger is clear and stayed so");
+            to.note(Stage::Note, "the trigger is clear and stayed so: the remedy is taken back");
             to.because(Why::Goes("reverting"))
         }
         Holds::Yes(_) => further(policy, episode, seen, now)

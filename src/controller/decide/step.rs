@@ -56,6 +56,9 @@ pub(super) fn take(policy: &Policy, episode: &Episode, at: usize, seen: &Seen<'_
         }
         Act::Outside { kind, target, to: value } => {
             order(&mut to, policy, at, (kind, target, value.clone()), None, now);
+            if kind == "sampling_rule" {
+                expiring(&mut to, now + policy.lasts); // the only one outside that can end by itself
+            }
         }
     }
     to.because(Why::Goes("acting"))
@@ -88,10 +91,16 @@ fn set_knob(to: &mut Move, policy: &Policy, at: usize, set: &SetKnob, seen: &See
     }
     let seen = Observed { value: setting.value.to_string(), version: Some(setting.version) };
     order(to, policy, at, ("knob", &set.knob, goal.to_string()), Some(seen), now);
-    let stagger = set.stagger;
+    expiring(to, now + policy.lasts);
     if let Some(order) = &mut to.order {
-        order.expires = Some(now + policy.lasts);
-        order.not_before = now + stagger.mul_f64(share(&order.id));
+        order.not_before = now + set.stagger.mul_f64(share(&order.id));
+    }
+    to.episode.order.clone_from(&to.order);
+}
+
+fn expiring(to: &mut Move, at: Timestamp) {
+    if let Some(order) = &mut to.order {
+        order.expires = Some(at);
     }
     to.episode.order.clone_from(&to.order);
 }

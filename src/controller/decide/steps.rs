@@ -92,7 +92,12 @@ impl<'a, 'b> Steps<'a, 'b> {
         }))
     }
 
+    /// A value, or a multiple of the configured one: `2.5x`.
     fn value(&mut self, knob: &Knob, raw: &Spanned<Scalar>) -> Option<Value> {
+        let factor = raw.value.0.strip_suffix('x').and_then(|factor| factor.parse::<f64>().ok());
+        if let Some((factor, number)) = factor.zip(knob.default.as_number()) {
+            return Some(knob.default.at_number(number * factor));
+        }
         match knob.default.parse_like(&raw.value.0) {
             Ok(value) => Some(value),
             Err(why) => {

@@ -27,9 +27,10 @@ use crate::{
 };
 
 /// The kinds of things outside the engine that a policy can change.
-pub const OUTSIDE: [&str; 5] = ["ssm", "ecs", "usage_plan", "sampling_rule", "redis_config"];
+pub const OUTSIDE: [&str; 7] =
+    ["ssm", "ecs", "ecs_deployment", "ecs_subnets", "usage_plan", "sampling_rule", "redis_config"];
 /// Those that can make an incident worse: a policy says itself how far it may go with them.
-const DANGEROUS: [&str; 2] = ["ecs", "redis_config"];
+const DANGEROUS: [&str; 4] = ["ecs", "ecs_deployment", "ecs_subnets", "redis_config"];
 
 const LASTS: Duration = Duration::from_secs(900);
 const COOLDOWN: Duration = Duration::from_secs(600);
@@ -151,6 +152,8 @@ impl Reader<'_> {
     fn schedule(&mut self, cron: &Spanned<String>, zone: Option<&Spanned<String>>) -> Option<Trigger> {
         let parsed = cron.value.parse::<cron::Schedule>();
         if let Err(error) = &parsed {
+            let error = error.to_string();
+            let error = error.lines().last().unwrap_or_default().trim_end_matches('.');
             let what = format!(
                 "`{}` is not a schedule: {error}. Write second, minute, hour, day, month, weekday, as in `0 0 3 * * *`",
                 cron.value
@@ -317,3 +320,7 @@ impl RawStep {
         verbs.into_iter().filter(|verb| *verb).count()
     }
 }
+
+#[cfg(test)]
+#[path = "validate_tests.rs"]
+mod tests;

@@ -238,7 +238,9 @@ fn news_of(step: &Move, before: Option<Phase>, incident: &Incident) -> Vec<(Noti
         }
         _ => {}
     }
-    news.extend(step.tell.as_ref().map(|tell| match tell {
+    // Nobody is told that something is in hand which they never heard of, or which is over.
+    let worth = |tell: &&Tell| **tell != Tell::InHand || incident.told;
+    news.extend(step.tell.as_ref().filter(worth).map(|tell| match tell {
         Tell::Page(text) => (NoticeKind::Trigger, Some(format!("{policy}: {text}"))),
         Tell::InHand => {
             (NoticeKind::Acknowledge, Some(format!("{policy} helped; it stays in force until the alarm clears")))

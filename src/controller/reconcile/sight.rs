@@ -62,7 +62,7 @@ impl Sight {
             };
             if let Some(tree) = parts.trees.get(name) {
                 let scene = self.scene(series, None, now);
-                let found = diagnose(tree, &scene, now);
+                let found = diagnose(tree, &scene);
                 self.diagnoses.insert(name.clone(), found);
             }
         }
