@@ -18,4 +18,5 @@ pub mod notice;
 pub mod notify;
 pub mod order;
 pub mod query;
+pub mod reconcile;
 pub mod sense;
