@@ -9,6 +9,8 @@ mod architecture;
 #[cfg(feature = "aws")]
 #[path = "it/bedrock.rs"]
 mod bedrock;
+#[path = "it/embedders.rs"]
+mod embedders;
 #[path = "it/licences.rs"]
 mod licences;
 #[path = "it/openai_client.rs"]
