@@ -3,6 +3,8 @@
 #[cfg(feature = "aws")]
 #[path = "it/actuators.rs"]
 mod actuators;
+#[path = "it/notify.rs"]
+mod notify;
 #[cfg(feature = "aws")]
 #[path = "it/sense.rs"]
 mod sense;
