@@ -8,11 +8,15 @@ pub mod settings;
 #[cfg(feature = "aws")]
 pub mod account;
 #[cfg(feature = "aws")]
+mod alarms;
+#[cfg(feature = "aws")]
 pub mod apigateway;
 #[cfg(feature = "aws")]
 mod classify;
 #[cfg(feature = "aws")]
 pub mod cloudwatch;
+#[cfg(feature = "aws")]
+mod dashboards;
 #[cfg(feature = "aws")]
 pub mod ecs;
 #[cfg(feature = "aws")]
