@@ -15,6 +15,8 @@ mod embedders;
 mod licences;
 #[path = "it/openai_client.rs"]
 mod openai_client;
+#[path = "it/notify.rs"]
+mod notify;
 #[cfg(feature = "aws")]
 #[path = "it/sense.rs"]
 mod sense;

@@ -8,6 +8,8 @@ pub mod settings;
 #[cfg(feature = "aws")]
 pub mod account;
 #[cfg(feature = "aws")]
+mod alarms;
+#[cfg(feature = "aws")]
 pub mod apigateway;
 #[cfg(feature = "aws")]
 pub mod bedrock;
@@ -15,6 +17,8 @@ pub mod bedrock;
 mod classify;
 #[cfg(feature = "aws")]
 pub mod cloudwatch;
+#[cfg(feature = "aws")]
+mod dashboards;
 #[cfg(feature = "aws")]
 pub mod ecs;
 #[cfg(feature = "aws")]
