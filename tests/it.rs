@@ -13,10 +13,10 @@ mod bedrock;
 mod embedders;
 #[path = "it/licences.rs"]
 mod licences;
-#[path = "it/openai_client.rs"]
-mod openai_client;
 #[path = "it/notify.rs"]
 mod notify;
+#[path = "it/openai_client.rs"]
+mod openai_client;
 #[cfg(feature = "aws")]
 #[path = "it/sense.rs"]
 mod sense;

@@ -45,7 +45,8 @@ async fn what_was_answered_survives_a_kill() {
 
 #[tokio::test]
 async fn at_sigterm_requests_under_way_are_finished_and_new_connections_refused() {
-    let mut banto = Banto::start("models:\n  - { name: primary, kind: simulated, profile: { first_token: 1500ms } }\n").await;
+    let mut banto =
+        Banto::start("models:\n  - { name: primary, kind: simulated, profile: { first_token: 1500ms } }\n").await;
     let url = banto.url("/v1/chat/completions");
     let asked = tokio::task::spawn(async move { post(&url, &question("What is a tankobon?")).await });
     tokio::time::sleep(Duration::from_millis(300)).await;
