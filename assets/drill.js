@@ -28,39 +28,39 @@
     return node;
   };
 
-  // Vertical lines where the world changed and where the controller acted.
-  const marks = { hooks: { drawClear: [(u) => {
+  // Vertical lines where the world changed and, in charts that show its run, where the controller acted.
+  const marks = (kinds) => ({ hooks: { drawClear: [(u) => {
     const { left, top, width, height } = u.bbox;
     for (const [at, of] of data.notes) {
-      if (of !== "world" && of !== "action") continue;
+      if (!kinds.includes(of)) continue;
       const x = Math.round(u.valToPos(at, "x", true)) + .5;
       if (x < left || x > left + width) continue;
       u.ctx.save();
       u.ctx.strokeStyle = colour(of);
-      u.ctx.globalAlpha = .55;
+      u.ctx.globalAlpha = of === "world" ? .9 : .6;
       u.ctx.lineWidth = devicePixelRatio * (of === "world" ? 1.5 : 1);
       if (of === "action") u.ctx.setLineDash([4 * devicePixelRatio, 4 * devicePixelRatio]);
       u.ctx.beginPath(); u.ctx.moveTo(x, top); u.ctx.lineTo(x, top + height); u.ctx.stroke();
       u.ctx.restore();
     }
-  }] } };
+  }] } });
 
   const axis = (extra) => ({ stroke: colour("soft"), font: "12px system-ui, sans-serif", grid: { stroke: colour("grid"), width: 1 },
     ticks: { show: false }, ...extra });
 
-  function chart({ title, note, unit, columns, series, bands, say, tall }, parent) {
+  function chart({ title, note, unit, columns, series, bands, say, most, kinds }, parent) {
     const box = element("figure", { class: "plot", style: "margin-inline:0" });
     const value = element("p", { class: "value", style: "margin:0", "aria-live": "polite" });
     const canvas = element("div", { tabindex: "0", role: "img", "aria-label": `${title}. ${note} Arrow keys move along the seconds.` });
     box.append(element("header", {}, element("h3", {}, title), element("p", {}, note)), value, canvas);
     parent.append(box);
     const u = new uPlot({
-      width: Math.max(200, canvas.clientWidth), height: tall || 190, legend: { show: false }, padding: [8, 12, 0, 0],
+      width: Math.max(200, canvas.clientWidth), height: 190, legend: { show: false }, padding: [8, 12, 0, 0],
       cursor: { sync: { key: "drill", setSeries: false }, points: { size: 6 }, drag: { x: true, y: false }, bind: { dblclick: () => () => show(whole) } },
-      scales: { x: { time: false, min: range[0], max: range[1] }, y: { range: (_, __, max) => [0, max > 0 ? max * 1.08 : 1] } },
+      scales: { x: { time: false, min: range[0], max: range[1] }, y: { range: (_, __, max) => [0, (most || max || 1) * 1.08] } },
       axes: [axis({ values: (_, splits) => splits.map((s) => s % 1 ? "" : clock(s).slice(0, range[1] - range[0] > 3600 ? 5 : 8)), space: 76,
         size: 28, incrs: [1, 5, 10, 15, 30, 60, 120, 300, 600, 900, 1800, 3600] }), axis({ size: 44, values: (_, splits) => splits.map((n) => number(n) + (unit || "")) })],
-      series: [{}, ...series], bands, plugins: [marks],
+      series: [{}, ...series], bands, plugins: [marks(kinds || ["world", "action"])],
       hooks: {
         setCursor: [(u) => say(value, u.cursor.idx)],
         setSelect: [(u) => {
@@ -83,7 +83,7 @@
   }
 
   // Both runs as two lines over each other, with a second, fainter line each where there is one.
-  function lines(title, note, unit, main, faint) {
+  function lines(title, note, unit, main, faint, filled) {
     const columns = [seconds], series = [];
     for (const [name, run] of runs.slice().reverse()) {
       if (faint) {
@@ -91,7 +91,7 @@
         series.push({ stroke: colour(name), width: 1, dash: [3, 3], points: { show: false } });
       }
       columns.push(run[main[0]]);
-      series.push({ stroke: colour(name), width: 2, fill: name === "without" ? colour(name) + "1a" : undefined, points: { show: false } });
+      series.push({ stroke: colour(name), width: 2, fill: filled ? colour(name) + "1a" : undefined, points: { show: false } });
     }
     const say = (node, at) => node.replaceChildren(...(at == null ? ["\u00a0"] : [
       clock(seconds[at]) + " ",
@@ -108,7 +108,9 @@
     return near.reduce((sum, n) => sum + n, 0) / near.length;
   });
 
-  // One run's answers by where they came from, on top of each other.
+  // One run's answers by where they came from, on top of each other; both runs on the same scale.
+  const most = Math.max(...runs.map(([, run]) =>
+    Math.max(...SOURCES.map(([key]) => smooth(run[key])).reduce((sums, values) => sums.map((sum, at) => sum + values[at])))));
   function stack(name, run, parent) {
     const columns = [seconds], series = [], bands = [];
     let below = seconds.map(() => 0);
@@ -121,7 +123,8 @@
     }
     const say = (node, at) => node.replaceChildren(at == null ? "\u00a0" : clock(seconds[at]) + " " +
       SOURCES.filter(([key]) => run[key][at]).map(([key, word]) => `${run[key][at]} ${word}`).join(", "));
-    chart({ title: name === "with" ? "Answers with the controller" : "Answers without it", note: "a second, by source, mean of 5 s", columns, series, bands, say }, parent);
+    chart({ title: name === "with" ? "Answers with the controller" : "Answers without it", note: "a second, by source, mean of 5 s", columns, series, bands, say, most,
+      kinds: name === "with" ? ["world", "action"] : ["world"] }, parent);
   }
 
   function lanes() {
@@ -150,7 +153,7 @@
     charts.forEach(({ u }) => u.destroy());
     charts = [];
     plots.replaceChildren();
-    lines("Errors", "questions a second that ended in an error, or not in time", "", ["errors", "errors"]);
+    lines("Errors", "questions a second that ended in an error, or not in time", "", ["errors", "errors"], null, true);
     lines("Waiting", "99 % (line) and half (dashes) of the last 10 s were answered within", " s", ["p99", "99 %"], ["p50", "half"]);
     lines("Calls to models", "a second; dashes: refused for load", "", ["calls", "calls"], ["throttles", "refused"]);
     const pair = element("div", { class: "pair" });

@@ -200,7 +200,7 @@ fn lanes(plan: &Plan, run: &Run) -> Vec<Lane> {
         turned(&mut lanes, "alarm", &turn.alarm, turn.at.seconds(), on, end);
     }
     for turn in &run.story.knobs {
-        turned(&mut lanes, "knob", &turn.knob, turn.at.seconds(), Some(turn.to.clone()), end);
+        turned(&mut lanes, "knob", &turn.knob, turn.at.seconds(), (!turn.home).then(|| turn.to.clone()), end);
     }
     lanes.retain(|lane| !lane.spans.is_empty());
     lanes

@@ -50,11 +50,11 @@ pub fn less_is_better(measure: Measure) -> bool {
     !matches!(measure, Measure::Requests | Measure::Cause)
 }
 
-/// A span of seconds: `42 s`, `3 min 20 s`.
+/// A span of seconds: `78 s`, `3 min 20 s`.
 fn span(seconds: f64) -> String {
     let whole = seconds.round() as u64;
     match (whole / 60, whole % 60) {
-        (0, _) => format!("{seconds} s"),
+        (0 | 1, _) => format!("{seconds} s"),
         (minutes, 0) => format!("{minutes} min"),
         (minutes, rest) => format!("{minutes} min {rest} s"),
     }
@@ -85,6 +85,6 @@ mod tests {
     #[test]
     fn numbers_read_as_people_write_them() {
         assert_eq!([0, 999, 15_000, 1_234_567].map(thousands), ["0", "999", "15,000", "1,234,567"]);
-        assert_eq!([7.0, 60.0, 200.0].map(span), ["7 s", "1 min", "3 min 20 s"]);
+        assert_eq!([7.0, 60.0, 200.0].map(span), ["7 s", "60 s", "3 min 20 s"]);
     }
 }
