@@ -14,6 +14,7 @@ users: { patience: 30s, again_after_error: 0, again_after_degraded: 0, pause: 1s
 questions: { all: [{ share: 1, text: Hello }] }
 traffic: [{ flow: all, users: 1, asks: all, rate: [{ at: -1m, per_second: 1 }, { at: 5m, per_second: 1 }] }]
 world: [{ at: 10s, model: primary, now: { faults: [{ kind: throttle }] } }]
+models: [{ model: primary, first_token: 1s, per_token: 1ms, prices: { prompt: 3, cached: 0, written: 3, completion: 15 } }]
 harm: { slower_than: 5s, share: 0.01 }
 ";
 

@@ -14,7 +14,10 @@ use super::{expect::Expectation, grade::Grade, offset::Offset, question::Templat
 use crate::{
     clock::Timestamp,
     config::{files::Files, problem::Problems},
-    engine::{asked::Tier, model::simulated::profile::Profile},
+    engine::{
+        asked::Tier,
+        model::{prices::Prices, simulated::profile::Profile},
+    },
     ids::ModelName,
     units::Ratio,
 };
@@ -38,8 +41,10 @@ pub struct Plan {
     pub lasts: Duration,
     /// How many engines.
     pub nodes: u32,
-    /// The usual selves of the models, by name; names that are missing run with the program's own defaults.
-    pub models: BTreeMap<ModelName, Profile>,
+    /// The models, the primary first.
+    pub models: Vec<SimulatedModel>,
+    /// The system prompt that comes with every question; empty for none.
+    pub system: String,
     /// How people behave.
     pub users: Users,
     /// Who comes when.
@@ -50,6 +55,17 @@ pub struct Plan {
     pub harm: Harm,
     /// What must hold afterwards.
     pub expect: Vec<Expectation>,
+}
+
+/// A model of the drill's world.
+#[derive(Clone, Debug)]
+pub struct SimulatedModel {
+    /// Its name in knobs, metrics and reports.
+    pub name: ModelName,
+    /// Its usual self.
+    pub usual: Profile,
+    /// What it costs.
+    pub prices: Prices,
 }
 
 /// The incident that a drill re-enacts, as its own report tells it.

@@ -7,8 +7,7 @@ use serde::Deserialize;
 use crate::{
     config::document::Spanned,
     drill::{offset::Offset, world::Condition},
-    engine::model::simulated::profile::Profile,
-    ids::ModelName,
+    engine::model::simulated::profile::Capacity,
     units::{Ratio, TimeSpan},
 };
 
@@ -24,7 +23,9 @@ pub(super) struct RawDrill {
     pub lasts: Spanned<TimeSpan>,
     pub nodes: Spanned<u32>,
     #[serde(default)]
-    pub models: BTreeMap<ModelName, Profile>,
+    pub models: Vec<RawModel>,
+    #[serde(default)]
+    pub system: String,
     pub users: RawUsers,
     #[serde(default)]
     pub words: BTreeMap<String, Vec<String>>,
@@ -35,6 +36,25 @@ pub(super) struct RawDrill {
     pub harm: RawHarm,
     #[serde(default)]
     pub expect: Vec<Spanned<String>>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct RawModel {
+    pub model: Spanned<String>,
+    pub first_token: TimeSpan,
+    pub per_token: TimeSpan,
+    pub capacity: Option<Capacity>,
+    pub prices: RawPrices,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct RawPrices {
+    pub prompt: f64,
+    pub cached: f64,
+    pub written: f64,
+    pub completion: f64,
 }
 
 #[derive(Deserialize)]
@@ -101,7 +121,7 @@ pub(super) struct RawCorner {
 #[serde(deny_unknown_fields)]
 pub(super) struct RawHappening {
     pub at: Spanned<Offset>,
-    pub model: Option<ModelName>,
+    pub model: Option<Spanned<String>>,
     pub now: Option<Condition>,
     pub event: Option<String>,
     pub subject: Option<String>,

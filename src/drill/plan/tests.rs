@@ -17,6 +17,7 @@ traffic:
 world:
   - { at: 30s, model: primary, now: { faults: [{ kind: throttle, share: 0.5 }] } }
   - { at: 20s, event: release, subject: One Piece 120 }
+models: [{ model: primary, first_token: 1s, per_token: 1ms, prices: { prompt: 3, cached: 0, written: 3, completion: 15 } }]
 harm: { slower_than: 2s, share: 0.05 }
 expect: [with.errors == 0]
 ";
@@ -65,12 +66,13 @@ fn mistakes_name_their_place_and_the_remedy() {
             "drills/small.yaml:14:38: no questions are called `al`; `questions:` has all",
         ),
         ("at: 30s", "at: 30m", "drills/small.yaml:16:11: 30m lies outside the drill, which runs from -1m to 5m"),
+        ("at: 30s, model: primary", "at: 30s, model: prime", "no model is called `prime`; `models:` has primary"),
         ("with.errors == 0", "with.eror == 0", "`eror` is not a measure: use detect_s"),
         ("errors: many", "eror: many", "drills/small.yaml:3:47: `eror` is not a measure"),
         ("within: 5s, ", "", "traffic is either `flow: NAME` with `rate:`, or `crowd: NAME` with `at:` and `within:`"),
         ("subject: One Piece 120", "now: {}", "this is either `model:` with `now:`, or `event:` with `subject:`"),
         ("kind: throttle", "kind: sleepy", "drills/small.yaml:16:"),
-        ("harm:", "harms:", "unknown field `harms`"),
+        ("\nharm:", "\nharms:", "unknown field `harms`"),
     ] {
         let found = mistakes(from, to);
         assert!(found.iter().any(|problem| problem.contains(told)), "expected {told}\nfound {found:#?}");

@@ -5,8 +5,8 @@ use std::{collections::BTreeMap, sync::Arc};
 use chrono::DateTime;
 
 use super::{
-    Arrivals, Happening, Harm, Incident, Plan, Traffic, Users, What,
-    raw::{RawCorner, RawDrill, RawHappening, RawIncident, RawQuestion, RawTraffic, RawUsers},
+    Arrivals, Happening, Harm, Incident, Plan, SimulatedModel, Traffic, Users, What,
+    raw::{RawCorner, RawDrill, RawHappening, RawIncident, RawModel, RawPrices, RawQuestion, RawTraffic, RawUsers},
 };
 use crate::{
     config::{
@@ -15,7 +15,10 @@ use crate::{
         problem::Problems,
     },
     drill::{grade::Measure, offset::Offset, question::Template},
-    engine::asked::Tier,
+    engine::{
+        asked::Tier,
+        model::{prices::Prices, simulated::profile::Profile},
+    },
 };
 
 /// No fleet of a drill is larger: each node is a whole engine.
@@ -50,13 +53,17 @@ impl Reader<'_> {
     fn plan(&mut self, raw: RawDrill) -> Plan {
         let asks = self.questions(&raw.words, &raw.questions);
         self.size(&raw);
+        let models: Vec<_> = raw.models.iter().map(model).collect();
+        if models.is_empty() {
+            self.wrong(&raw.drill, "nobody could answer: describe a model under `models:`");
+        }
         let window = (-Offset::after(raw.warm_up.0).0, Offset::after(raw.lasts.value.0).0);
         Plan {
             start: self.start(&raw.start),
             incident: self.incident(raw.incident),
             users: users(&raw.users),
             traffic: raw.traffic.into_iter().filter_map(|it| self.traffic(it, &asks, window)).collect(),
-            world: self.world(raw.world, window),
+            world: self.world(raw.world, &models, window),
             harm: Harm { slower_than: raw.harm.slower_than.0, share: raw.harm.share },
             expect: raw.expect.iter().filter_map(|text| self.check(text, text.value.parse())).collect(),
             name: raw.drill.value.into(),
@@ -65,7 +72,8 @@ impl Reader<'_> {
             warm_up: raw.warm_up.0,
             lasts: raw.lasts.value.0,
             nodes: raw.nodes.value,
-            models: raw.models,
+            models,
+            system: raw.system.trim().to_owned(),
         }
     }
 
@@ -157,16 +165,21 @@ impl Reader<'_> {
         Arrivals::Flow(corners.iter().map(|corner| (corner.at.value, corner.per_second.value)).collect())
     }
 
-    fn world(&mut self, raw: Vec<RawHappening>, window: (i64, i64)) -> Vec<Happening> {
-        let mut world: Vec<_> = raw.into_iter().filter_map(|happening| self.happening(happening, window)).collect();
+    fn world(&mut self, raw: Vec<RawHappening>, models: &[SimulatedModel], window: (i64, i64)) -> Vec<Happening> {
+        let mut world: Vec<_> = raw.into_iter().filter_map(|it| self.happening(it, models, window)).collect();
         world.sort_by_key(|happening| happening.at);
         world
     }
 
-    fn happening(&mut self, raw: RawHappening, window: (i64, i64)) -> Option<Happening> {
+    fn happening(&mut self, raw: RawHappening, models: &[SimulatedModel], window: (i64, i64)) -> Option<Happening> {
         self.inside(&raw.at, window);
+        if let Some(unknown) = raw.model.as_ref().filter(|name| models.iter().all(|it| it.name != name.value.as_str()))
+        {
+            let known = models.iter().map(|model| &*model.name).collect::<Vec<_>>().join(", ");
+            self.wrong(unknown, format!("no model is called `{}`; `models:` has {known}", unknown.value));
+        }
         let what = match (raw.model, raw.now, raw.event, raw.subject) {
-            (Some(model), Some(now), None, None) => What::Model { model, now },
+            (Some(model), Some(now), None, None) => What::Model { model: model.value.into(), now },
             (None, None, Some(kind), Some(subject)) => What::Event { kind, subject },
             _ => {
                 let remedy = "this is either `model:` with `now:`, or `event:` with `subject:`";
@@ -192,6 +205,21 @@ impl Reader<'_> {
 
     fn wrong<U>(&mut self, at: &Spanned<U>, what: impl Into<String>) {
         self.problems.add(&self.document.place_of(at), what);
+    }
+}
+
+fn model(raw: &RawModel) -> SimulatedModel {
+    let usual = Profile {
+        first_token: raw.first_token,
+        per_token: raw.per_token,
+        capacity: raw.capacity,
+        ..Profile::default()
+    };
+    let RawPrices { prompt, cached, written, completion } = raw.prices;
+    SimulatedModel {
+        name: raw.model.value.as_str().into(),
+        usual,
+        prices: Prices { prompt, cached, written, completion },
     }
 }
 

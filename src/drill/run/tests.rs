@@ -29,6 +29,7 @@ traffic: [{ flow: all, users: 9, asks: all, rate: [{ at: -1m, per_second: 5 }, {
 world:
   - { at: 30s, model: primary, now: { faults: [{ kind: throttle, share: 0.5 }] } }
   - { at: 90s, model: primary, now: {} }
+models: [{ model: primary, first_token: 1s, per_token: 1ms, prices: { prompt: 3, cached: 0, written: 3, completion: 15 } }]
 harm: { slower_than: 2s, share: 0.05 }
 ";
 

@@ -1,0 +1,90 @@
+//! Puts the fleet of a run together, from the shipped files and the drill's world.
+
+use std::sync::{Arc, Mutex};
+
+use super::{House, MODEL, Meters, Watch};
+use crate::{
+    app::{
+        node::{self, Admitted},
+        settings::Settings,
+        shop::Shop,
+    },
+    config::{files::Files, problem::Problems},
+    dice::Dice,
+    drill::{fleet::Setting, plan::SimulatedModel},
+    engine::{
+        admit::Limit,
+        model::{
+            cascade::ConfiguredModel,
+            configured::ModelSettings,
+            simulated::{Simulated, Simulation},
+        },
+        recall::embed::hashed::Hashed,
+    },
+    knob::{board::Board, catalogue::EngineDefaults},
+    store::{
+        Store,
+        embedded::{Embedded, Limits},
+    },
+    telemetry::registry::Registry,
+};
+
+/// Builds a fleet.
+///
+/// # Errors
+/// What is wrong with the shipped files.
+pub(super) fn house(setting: Setting<'_>) -> Result<House, String> {
+    let Setting { plan, seed, controlled, clock, tasks } = setting;
+    let (files, mut problems) = (Files::shipped(), Problems::default());
+    let shop = Shop::load(&files, &mut problems);
+    let shop = problems.or(shop).map_err(|problems| problems.to_string())?.ok_or("no intents are shipped")?;
+    let settings = Settings::default();
+    let store: Arc<dyn Store> = Arc::new(Embedded::in_memory(Limits::default(), clock));
+    let knobs: Vec<_> = plan.models.iter().map(|model| ModelSettings::simulated(&model.name).defaults()).collect();
+    let defaults = EngineDefaults { rate: settings.limits.rate, burst: settings.limits.burst, ..EngineDefaults::default() };
+    let board = Arc::new(Board::new(shop.knobs(&defaults, &knobs)));
+    let dice = Arc::new(Dice::seeded(seed));
+    let simulation = |model: &SimulatedModel| {
+        let simulation = Arc::new(Simulation::new(model.usual.clone(), dice.clone()));
+        (model.name.clone(), model.usual.clone(), simulation)
+    };
+    let models: Vec<_> = plan.models.iter().map(simulation).collect();
+    let lane = |(model, (name, _, simulation)): (&SimulatedModel, &(_, _, Arc<Simulation>))| {
+        let simulated = Arc::new(Simulated::new(&**name as &str, simulation.clone(), clock));
+        ConfiguredModel { prices: model.prices, ..ConfiguredModel::new(model.name.clone(), simulated) }
+    };
+    let registries: Vec<_> = (0..plan.nodes).map(|_| Arc::new(Registry::default())).collect();
+    let start = |registry: &Arc<Registry>| {
+        let parts = node::Parts {
+            shop: shop.clone(),
+            models: plan.models.iter().zip(&models).map(lane).collect(),
+            store: store.clone(),
+            board: board.clone(),
+            embedder: Arc::new(Hashed::new(shop.understanding.lexicon().clone())),
+            registry: registry.clone(),
+            clock,
+            dice: dice.clone(),
+            admission: Admitted {
+                all: Limit { rate: settings.limits.rate as f64, burst: settings.limits.burst as f64 },
+                per_user: settings.limits.per_user.map(|(rate, burst)| Limit { rate, burst }),
+                queue: settings.limits.queue,
+            },
+            deadline: settings.deadline,
+        };
+        node::start(parts, tasks)
+    };
+    let engines = registries.iter().map(start).collect();
+    let names: Vec<_> = plan.models.iter().map(|model| model.name.clone()).collect();
+    let watch = controlled.then(|| Watch::begin(&files, &registries, &board, &store, clock)).transpose()?;
+    Ok(House {
+        plan: plan.clone(),
+        engines,
+        meters: Meters::new(&registries, &names),
+        models,
+        board,
+        watch,
+        clock,
+        known: vec![MODEL.into()],
+        notes: Mutex::default(),
+    })
+}

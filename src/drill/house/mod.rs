@@ -1,0 +1,159 @@
+//! The real thing: engines as `serve` wires them, sharing one store, one knob board and one provider of simulated models,
+//! and the real controller with the shipped files beside them.
+
+mod build;
+mod meters;
+mod reading;
+mod watch;
+
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use async_trait::async_trait;
+use bytes::Bytes;
+use serde_json::json;
+
+use self::{meters::Meters, watch::Watch};
+use super::{
+    fleet::{Fleet, NoAnswer, Setting, Told},
+    ledger::Upstream,
+    offset::Offset,
+    plan::{Plan, What},
+    story::{KnobTurn, Note, NoteOf, Story},
+    traffic::Visitor,
+    watched::{self, Watched},
+};
+use crate::{
+    api::openai::{reply, request},
+    clock::{Clock, Timestamp},
+    controller::event::Event,
+    engine::{
+        answer::Engine,
+        asked::{Caller, Hints},
+        measure::Timer,
+        model::simulated::{Simulation, profile::Profile},
+    },
+    ids::ModelName,
+    knob::board::Board,
+};
+
+/// The name that clients ask for.
+const MODEL: &str = "banto";
+
+/// A fleet of real engines.
+pub struct House {
+    plan: Plan,
+    engines: Vec<Arc<Engine>>,
+    models: Vec<(ModelName, Profile, Arc<Simulation>)>,
+    meters: Meters,
+    board: Arc<Board>,
+    watch: Option<Watch>,
+    clock: Clock,
+    known: Vec<String>,
+    notes: Mutex<Vec<Note>>,
+}
+
+impl House {
+    /// Builds the fleet of a run, within its runtime.
+    ///
+    /// # Errors
+    /// What is wrong with the shipped files, for people.
+    pub fn open(setting: Setting<'_>) -> Result<Arc<dyn Fleet>, String> {
+        build::house(setting).map(|house| Arc::new(house) as _)
+    }
+
+    async fn converse(&self, engine: &Arc<Engine>, visitor: &Visitor) -> Result<Told, String> {
+        let caller = Caller { tenant: "shop".into(), user: Some(visitor.user.clone()), tier: visitor.tier };
+        let timer = Timer::start(engine.measures.clone());
+        let asked = request::read(self.body(visitor), caller, Hints::default(), &self.known);
+        let asked = asked.map_err(|error| error.label().to_owned())?;
+        let wanted = reply::Wanted { stream: asked.stream, include_usage: asked.include_usage };
+        let answer = engine.answer(asked).await.map_err(|refusal| format!("{refusal:?}"))?;
+        let response = reply::respond(answer, wanted, timer).await.map_err(|error| error.label().to_owned())?;
+        reading::read(response).await
+    }
+
+    fn body(&self, visitor: &Visitor) -> Bytes {
+        let question = json!({ "role": "user", "content": visitor.question.text });
+        let system = Some(&self.plan.system).filter(|system| !system.is_empty());
+        let system = system.map(|system| json!({ "role": "system", "content": system }));
+        let messages: Vec<_> = system.into_iter().chain([question]).collect();
+        json!({ "model": MODEL, "messages": messages, "stream": visitor.stream }).to_string().into()
+    }
+
+    fn notes(&self) -> MutexGuard<'_, Vec<Note>> {
+        self.notes.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn moment(&self, at: Timestamp) -> Offset {
+        Offset::between(self.plan.starts_at(), at)
+    }
+
+    /// How knobs were turned, oldest first.
+    fn turns(&self) -> Vec<KnobTurn> {
+        let configured = |knob: &str| self.board.catalogue().get(knob).map(|knob| knob.default.clone());
+        let turn = |changed: crate::knob::board::Changed| KnobTurn {
+            at: self.moment(changed.at),
+            home: configured(&changed.knob).as_ref() == Some(&changed.setting.value),
+            knob: changed.knob.to_string(),
+            from: changed.from.to_string(),
+            to: changed.setting.value.to_string(),
+            author: changed.setting.author,
+        };
+        self.board.history(usize::MAX).into_iter().rev().map(turn).collect()
+    }
+}
+
+#[async_trait]
+impl Fleet for House {
+    fn nodes(&self) -> u32 {
+        self.engines.len() as u32
+    }
+
+    async fn ask(&self, node: u32, visitor: &Visitor) -> Result<Told, NoAnswer> {
+        let engine = &self.engines[node as usize % self.engines.len()];
+        self.converse(engine, visitor).await.map_err(|label| {
+            engine.measures.error(&label);
+            NoAnswer(label)
+        })
+    }
+
+    async fn happen(&self, what: &What) {
+        let now = self.clock.now();
+        self.notes().push(Note { at: self.moment(now), of: NoteOf::World, text: what.words() });
+        match what {
+            What::Model { model, now } => {
+                for (_, usual, simulation) in self.models.iter().filter(|(name, ..)| name == model) {
+                    simulation.set(now.of(usual));
+                }
+            }
+            What::Event { kind, subject } => {
+                let event = Event { at: now, kind: kind.clone(), subject: subject.clone(), details: Default::default() };
+                if let Some(watch) = &self.watch {
+                    watch.hear(event);
+                }
+            }
+        }
+    }
+
+    async fn tick(&self) {
+        if let Some(watch) = &self.watch {
+            watch.tick(self.clock.now()).await;
+        }
+    }
+
+    fn upstream(&self) -> Upstream {
+        self.meters.read()
+    }
+
+    fn story(&self) -> Story {
+        let mut story = Story { notes: self.notes().clone(), knobs: self.turns(), ..Story::default() };
+        if let Some(watch) = &self.watch {
+            let incidents = watch.incidents();
+            story.notes.extend(watched::notes(&self.plan, &incidents));
+            story.alarms = watch.turns(self.plan.starts_at());
+            story.watched = Some(Watched::of(&self.plan, &incidents, &story.knobs));
+        }
+        story.notes.sort_by_key(|note| note.at);
+        story
+    }
+}
