@@ -37,6 +37,23 @@ impl fmt::Display for Problem {
     }
 }
 
+/// A mistake inside a text that has a grammar of its own: an expression, a rule.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("{what}")]
+pub struct Misprint {
+    /// Where in the text, in characters from 0.
+    pub at: usize,
+    /// What is wrong and what to write instead, in whole sentences.
+    pub what: String,
+}
+
+impl Misprint {
+    /// A mistake at a character.
+    pub fn new(at: usize, what: impl Into<String>) -> Self {
+        Self { at, what: what.into() }
+    }
+}
+
 /// Every mistake found in one run. Finding one never hides another.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Problems(Vec<Problem>);

@@ -10,6 +10,7 @@ pub mod decide;
 pub mod diagnose;
 pub mod diagnosis;
 pub mod event;
+pub mod expression;
 pub mod incident;
 pub mod judge;
 pub mod lease;

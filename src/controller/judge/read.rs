@@ -4,14 +4,14 @@ use std::{collections::BTreeMap, str::FromStr, time::Duration};
 
 use super::{
     file,
-    math::{Inputs, Misprint, Value, evaluate::evaluate, parser},
+    math::{Inputs, Value, evaluate::evaluate, parser},
     points::{Quorum, Treatment},
     rule::{Alarm, Card, Input, Math, Measure, Source},
 };
 use crate::{
     config::{
         document::{Document, Spanned},
-        problem::Problems,
+        problem::{Misprint, Problems},
     },
     controller::query::{MetricQuery, OWN_NAMESPACE, Statistic},
     units::TimeSpan,

@@ -1,7 +1,7 @@
 //! The text of a composite's rule.
 
 use super::{Count, Rule};
-use crate::{controller::alarm::AlarmState, controller::judge::math::Misprint, ids::AlarmName};
+use crate::{config::problem::Misprint, controller::alarm::AlarmState, ids::AlarmName};
 
 /// CloudWatch takes no longer rules.
 const LONGEST: usize = 10_240;
@@ -14,7 +14,7 @@ const DEEPEST: usize = 48;
 /// The first thing that does not fit, with its place.
 pub fn parse(text: &str) -> Result<Rule, Misprint> {
     if text.len() > LONGEST {
-        return Err(Misprint { at: 0, what: format!("the rule is longer than CloudWatch's {LONGEST} characters") });
+        return Err(Misprint::new(0, format!("the rule is longer than CloudWatch's {LONGEST} characters")));
     }
     let mut parser = Parser { text: text.chars().collect(), at: 0, depth: 0 };
     let rule = parser.either()?;
@@ -51,7 +51,7 @@ impl Parser {
     fn term(&mut self) -> Result<Rule, Misprint> {
         self.depth += 1;
         if self.depth > DEEPEST {
-            return Err(Misprint { at: self.at, what: "the rule is nested too deeply. Split it into two".into() });
+            return Err(Misprint::new(self.at, "the rule is nested too deeply. Split it into two"));
         }
         let term = self.shallow_term()?;
         self.depth -= 1;
@@ -115,7 +115,7 @@ impl Parser {
         self.at += digits.len();
         let percent = self.took('%');
         if percent && number > 100 {
-            return Err(Misprint { at: start, what: format!("{number}% is more than all") });
+            return Err(Misprint::new(start, format!("{number}% is more than all")));
         }
         Ok(if percent { Count::Percent(number.into()) } else { Count::Number(number.into()) })
     }
@@ -131,7 +131,7 @@ impl Parser {
         let rest = &self.text[start..];
         if rest.first() == Some(&'"') {
             let length = rest[1..].iter().position(|c| *c == '"');
-            let length = length.ok_or_else(|| Misprint { at: start, what: "this quote is never closed".into() })?;
+            let length = length.ok_or_else(|| Misprint::new(start, "this quote is never closed"))?;
             self.at += length + 2;
             return Ok(self.text[start + 1..=start + length].iter().collect::<String>().into());
         }

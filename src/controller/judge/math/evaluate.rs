@@ -4,7 +4,8 @@
 //! by zero leaves the period without data. Comparisons yield 1 and 0. What cannot be combined is an error whatever the
 //! data is, so that it is found when the file is loaded.
 
-use super::{Expr, Function, Inputs, Misprint, Node, Operator, Points, Value, aggregate};
+use super::{Expr, Function, Inputs, Node, Operator, Points, Value, aggregate};
+use crate::config::problem::Misprint;
 
 /// The value of an expression.
 ///

@@ -1,6 +1,7 @@
 //! Text into tokens.
 
-use super::{Misprint, Operator};
+use super::Operator;
+use crate::config::problem::Misprint;
 
 /// A token, with the character it starts at.
 #[derive(Clone, Debug, PartialEq)]

@@ -39,22 +39,6 @@ pub struct Inputs {
     pub length: usize,
 }
 
-/// What is wrong with an expression. `what` is a whole sentence.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("{what}")]
-pub struct Misprint {
-    /// Where in the text, in characters from 0.
-    pub at: usize,
-    /// What is wrong and what to write instead.
-    pub what: String,
-}
-
-impl Misprint {
-    fn new(at: usize, what: impl Into<String>) -> Self {
-        Self { at, what: what.into() }
-    }
-}
-
 /// An expression, with the place of every part.
 #[derive(Clone, Debug)]
 pub struct Expr {

@@ -1,10 +1,10 @@
 //! Tokens into an expression. From loose to tight: OR, AND, equality, order, sums, products, sign, power.
 
 use super::{
-    Expr, Function, Misprint, Node, Operator,
+    Expr, Function, Node, Operator,
     lexer::{Kind, Token, tokens},
 };
-use crate::config::nearest::did_you_mean;
+use crate::config::{nearest::did_you_mean, problem::Misprint};
 
 /// CloudWatch takes no longer expressions.
 const LONGEST: usize = 1_024;
