@@ -74,6 +74,11 @@ impl Files {
         self.0.iter().filter(move |file| file.path.starts_with(folder))
     }
 
+    /// The files below a folder, on their own.
+    pub fn only(&self, folder: &str) -> Self {
+        Self(self.below(folder).cloned().collect())
+    }
+
     /// One file by its path.
     pub fn get(&self, path: &str) -> Option<&File> {
         self.0.iter().find(|file| file.path == path)

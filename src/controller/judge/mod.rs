@@ -12,12 +12,15 @@ pub mod composite;
 mod file;
 pub mod math;
 pub mod memory;
+pub mod notation;
 pub mod points;
 mod read;
+pub mod replay;
 pub mod rule;
 pub mod rules;
 pub mod suppress;
 pub mod table;
+pub mod trial;
 
 use std::collections::BTreeSet;
 

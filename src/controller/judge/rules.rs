@@ -101,6 +101,22 @@ impl Rules {
         self.alarms.keys().chain(self.composites.iter().map(|composite| &composite.card.name)).collect()
     }
 
+    /// Only these alarms and what they hang on.
+    pub fn needed_for<'a>(&self, names: impl IntoIterator<Item = &'a AlarmName>) -> Self {
+        let mut needed: BTreeSet<AlarmName> = names.into_iter().cloned().collect();
+        // From the back: each composite stands after those that it names.
+        for composite in self.composites.iter().rev() {
+            if needed.contains(&composite.card.name) {
+                needed.extend(composite.rule.names().into_iter().cloned());
+                needed.extend(composite.suppressor.as_ref().map(|suppressor| suppressor.alarm.clone()));
+            }
+        }
+        let mut rules = self.clone();
+        rules.alarms.retain(|name, _| needed.contains(name));
+        rules.composites.retain(|composite| needed.contains(&composite.card.name));
+        rules
+    }
+
     /// Why a name stands for no alarm, and which may be meant; `None` when it does.
     pub fn mistake(&self, name: &str) -> Option<String> {
         let names = self.names();

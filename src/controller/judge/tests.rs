@@ -139,3 +139,36 @@ proptest! {
         prop_assert_eq!(format!("{once:?}"), format!("{:?}", judge(&rules, Memory::default(), &table, Timestamp(second * 1_000))));
     }
 }
+
+mod shipped {
+    use super::*;
+    use crate::controller::judge::trial::Trial;
+
+    fn all() -> (Rules, Vec<Trial>) {
+        let mut problems = Problems::default();
+        let files = Files::shipped();
+        let rules = Rules::load(&files, &mut problems);
+        let trials = Trial::read(files.below("alarms/"), &rules, &mut problems);
+        assert!(problems.is_empty(), "{problems}");
+        (rules, trials)
+    }
+
+    #[test]
+    fn every_shipped_alarm_stands_as_its_unit_tests_say() {
+        let (rules, trials) = all();
+        for trial in trials {
+            let failures = trial.run(&rules);
+            assert!(failures.is_empty(), "{}: {failures:#?}", trial.name);
+        }
+    }
+
+    #[test]
+    fn every_shipped_alarm_is_seen_both_raised_and_not() {
+        let (rules, trials) = all();
+        let states = [AlarmState::Ok, AlarmState::Alarm];
+        let all = rules.names().into_iter().flat_map(|name| states.map(|state| (name, state)));
+        let unseen: Vec<_> =
+            all.filter(|(name, state)| !trials.iter().any(|trial| trial.expects(name, *state))).collect();
+        assert!(unseen.is_empty(), "no test in alarms/tests/ expects these: {unseen:?}");
+    }
+}
