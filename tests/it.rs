@@ -11,6 +11,8 @@ mod architecture;
 mod bedrock;
 #[path = "it/embedders.rs"]
 mod embedders;
+#[path = "it/fleet.rs"]
+mod fleet;
 #[path = "it/licences.rs"]
 mod licences;
 #[path = "it/notify.rs"]

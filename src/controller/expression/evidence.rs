@@ -60,7 +60,9 @@ impl Evidence for Scene<'_> {
         if let Some(gap) = self.series.gap(query, self.now) {
             return Err(format!("{query}: {gap}"));
         }
-        let newest = self.series.points(query, self.now - ago, 1).pop().flatten();
+        // Long ago only whole minutes are kept.
+        let grain = if ago < Duration::from_secs(3_600) { Duration::from_millis(1) } else { Duration::from_secs(60) };
+        let newest = self.series.points(query, (self.now - ago).floor(grain), 1).pop().flatten();
         let when = if ago.is_zero() { String::new() } else { format!(" {} ago", TimeSpan(ago)) };
         newest.ok_or_else(|| format!("{query} has no data{when}"))
     }

@@ -28,6 +28,9 @@ macro_rules! contract {
         mod on_disk {
             $(#[tokio::test(flavor = "multi_thread")] async fn $name() { super::$name(super::super::embedded::on_disk()).await; })*
         }
+        mod redis {
+            $(#[tokio::test(flavor = "multi_thread")] async fn $name() { super::$name(super::super::redis::pair().await).await; })*
+        }
     };
 }
 
@@ -106,7 +109,7 @@ pub async fn hear(changes: &mut broadcast::Receiver<Change>, wanted: impl Fn(&Ch
 }
 
 /// Waits until a node sees what another one did.
-async fn eventually<F: Future<Output = bool>>(what: &str, check: impl Fn() -> F) {
+pub async fn eventually<F: Future<Output = bool>>(what: &str, check: impl Fn() -> F) {
     let settle = async {
         while !check().await {
             tokio::time::sleep(Duration::from_millis(5)).await;

@@ -1,4 +1,5 @@
 //! What every store must do, and then what each does in a life of its own.
 
-mod contract;
+pub mod contract;
 mod embedded;
+pub mod redis;
