@@ -6,6 +6,8 @@
 mod actuators;
 #[path = "it/architecture.rs"]
 mod architecture;
+#[path = "it/embedders.rs"]
+mod embedders;
 #[path = "it/fleet.rs"]
 mod fleet;
 #[path = "it/licences.rs"]

@@ -16,6 +16,8 @@ pub mod cloudwatch;
 #[cfg(feature = "aws")]
 pub mod ecs;
 #[cfg(feature = "aws")]
+pub mod embedding;
+#[cfg(feature = "aws")]
 pub mod logs;
 #[cfg(feature = "aws")]
 pub mod sns;

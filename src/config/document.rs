@@ -89,6 +89,19 @@ impl Document {
         found.map_or_else(|| self.start(), |(line, column)| self.at(line as u64 + 1, column as u64 + 1))
     }
 
+    /// The place of a key of a mapping, plain or in quotes, or the start.
+    pub fn find_key(&self, key: &str) -> Place {
+        let is_key = |line: &str| {
+            let rest = line.trim_start().trim_start_matches(['"', '\'']).strip_prefix(key);
+            rest.is_some_and(|rest| rest.trim_start_matches(['"', '\'']).starts_with(':'))
+        };
+        let found = self.text.lines().enumerate().find(|(_, line)| is_key(line));
+        found.map_or_else(
+            || self.start(),
+            |(number, line)| self.at(number as u64 + 1, (line.len() - line.trim_start().len()) as u64 + 1),
+        )
+    }
+
     fn at(&self, line: u64, column: u64) -> Place {
         Place { file: self.file.clone(), line: self.offset + line, column }
     }

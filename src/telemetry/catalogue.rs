@@ -84,7 +84,7 @@ catalogue! {
     // cache
     LOOKUPS = Counter "cache.lookups" None ["intent", "result"] "engine/recall": "Cache lookups by intent and result: exact, semantic, miss, bypass.";
     SIMILARITY = Distribution "cache.similarity" Ratio ["intent"] "engine/recall": "Similarity of served semantic hits.";
-    GATED = Counter "cache.gated" None ["gate"] "engine/recall": "Semantic candidates above the threshold that a gate refused: entity, number, polarity, question_word, order.";
+    GATED = Counter "cache.gated" None ["gate"] "engine/recall": "Semantic candidates above the threshold that a gate refused: entity, name, number, polarity, question_word, order.";
     FALSE_POSITIVES = Counter "cache.false_positives" None ["intent", "signal"] "engine/recall": "Semantic answers found wrong, by signal: feedback or entity_mismatch.";
     FEEDBACK = Counter "feedback" None ["source", "verdict"] "api/feedback": "Feedback by the answer's source and verdict (helpful, unhelpful).";
     CACHE_WRITES = Counter "cache.writes" None ["result"] "engine/recall": "Cache writes by result: stored, dropped (queue full), refused (too large, no TTL), stale (an invalidation came first), failed.";

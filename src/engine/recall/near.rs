@@ -6,6 +6,7 @@
 //! cleaned up, and finds what was void without a word.
 
 use std::{
+    hash::{BuildHasherDefault, Hasher},
     sync::{
         Arc,
         atomic::{
@@ -16,7 +17,10 @@ use std::{
     time::Duration,
 };
 
-use quick_cache::{Weighter, sync::Cache};
+use quick_cache::{
+    Weighter,
+    sync::{Cache, DefaultLifecycle},
+};
 
 use crate::{
     clock::Timestamp,
@@ -27,7 +31,7 @@ use crate::{
 
 /// Entries by key, bounded by their bytes.
 pub struct Near {
-    cache: Cache<Digest, Arc<Held>, ByBytes>,
+    cache: Cache<Digest, Arc<Held>, ByBytes, BuildHasherDefault<AsIs>>,
     /// Grows with every word that something is void.
     epoch: AtomicU64,
 }
@@ -51,6 +55,22 @@ impl Weighter<Digest, Arc<Held>> for ByBytes {
     }
 }
 
+/// A digest is a hash already; and taken as it is, the same run evicts the same entries.
+#[derive(Default)]
+struct AsIs(u64);
+
+impl Hasher for AsIs {
+    fn finish(&self) -> u64 {
+        self.0
+    }
+
+    fn write(&mut self, bytes: &[u8]) {
+        self.0 = bytes.iter().take(8).fold(0, |bits, byte| bits << 8 | u64::from(*byte));
+    }
+
+    fn write_usize(&mut self, _: usize) {}
+}
+
 /// How long an entry is served from here before the store is asked again.
 const RECHECK: Duration = Duration::from_secs(60);
 
@@ -61,7 +81,8 @@ impl Near {
     /// An empty cache of at most `room`.
     pub fn new(room: Bytes) -> Self {
         let entries = (room.0 / USUAL_ENTRY).max(16) as usize;
-        Self { cache: Cache::with_weighter(entries, room.0, ByBytes), epoch: AtomicU64::new(0) }
+        let (hasher, lifecycle) = (BuildHasherDefault::default(), DefaultLifecycle::default());
+        Self { cache: Cache::with(entries, room.0, ByBytes, hasher, lifecycle), epoch: AtomicU64::new(0) }
     }
 
     /// An entry, fresh or not, and whether it is time to ask the store for it again; one caller in a minute is told so.

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use super::{
     Recall,
-    embed::quantise,
+    embed::{of_length, quantise},
     feedback::Pairing,
     gates::Gates,
     hit::{Age, Hit},
@@ -49,15 +49,11 @@ impl Recall {
         if let Some(vector) = question.vector.get() {
             return Some(vector.clone());
         }
-        match self.embedder.embed(&question.frame_text).await {
-            Ok(vector) if vector.len() == self.embedder.dimensions() => {
+        let dimensions = self.embedder.dimensions();
+        match self.embedder.embed(&question.frame_text).await.and_then(|vector| of_length(vector, dimensions)) {
+            Ok(vector) => {
                 let vector: Arc<[i8]> = quantise(&vector)?.into();
                 Some(question.vector.get_or_init(|| vector).clone())
-            }
-            Ok(vector) => {
-                let (found, expected) = (vector.len(), self.embedder.dimensions());
-                tracing::warn!(found, expected, "The embedder's vector has another length than configured.");
-                None
             }
             Err(error) => {
                 tracing::debug!(%error, "No vector for a question.");

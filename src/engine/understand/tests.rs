@@ -265,10 +265,10 @@ fn every_mistake_in_the_files_is_reported_with_its_place() {
         "policies/intents.yaml:18:8: unknown variant `all`",
         "policies/language.yaml:3:1: the facet `f` has no class `none`",
         "policies/language.yaml:5:8: there is no word in `?`",
-        "policies/titles.yaml:3:9: `x` is too short",
-        "policies/titles.yaml:3:12: `一` is too short",
+        "policies/titles.yaml:3:3: `x` is too short",
+        "policies/titles.yaml:3:3: `一` is too short",
         "policies/titles.yaml:4:3: the aliases of `Two` are not a list",
-        "policies/titles.yaml:5:11: `ONE` already stands for `One`",
+        "policies/titles.yaml:5:3: `ONE` already stands for `One`",
     ];
     assert_eq!(said.len(), expected.len(), "{said:#?}");
     for (said, expected) in said.iter().zip(expected) {
@@ -282,5 +282,21 @@ proptest! {
         let shop = shop();
         let question = ask(shop, &text);
         prop_assert_eq!(question.signature.differs(&ask(shop, &text).signature), None);
+    }
+}
+
+/// `cargo test --release --lib how_long -- --ignored --nocapture`
+#[test]
+#[ignore = "a measurement, not a test"]
+fn how_long_reading_takes() {
+    for text in [
+        "When does the next volume of Jujutsu Kaisen come out?",
+        "呪術廻戦の最新刊の発売日はいつですか",
+        "Unique prompt 4711: write two sentences about a lighthouse keeper who collects clocks and never sleeps.",
+    ] {
+        let (rounds, asked) = (100_000, Arc::new(asked(text)));
+        let started = tokio::time::Instant::now();
+        (0..rounds).for_each(|_| drop(std::hint::black_box(shop().question(asked.clone()))));
+        println!("{:>10.2?}: {text}", started.elapsed() / rounds);
     }
 }

@@ -96,14 +96,14 @@ impl Titles {
     fn read(&mut self, name: &str, aliases: &serde_json::Value, document: &Document, problems: &mut Problems) {
         let Ok(aliases) = Vec::<String>::deserialize(aliases) else {
             let what = format!("the aliases of `{name}` are not a list of texts. Write `{name}: [alias, other alias]`");
-            return problems.add(&document.find(name), what);
+            return problems.add(&document.find_key(name), what);
         };
         let id = self.titles.len() as u32;
         let tag = Tag(format!("title:{}", normalise(name)).into());
         self.titles.push(Title { name: name.into(), tag });
         for spelling in std::iter::once(name).chain(aliases.iter().map(String::as_str)) {
             if let Err(why) = self.spell(spelling, id) {
-                problems.add(&document.find(spelling), why);
+                problems.add(&document.find_key(name), why);
             }
         }
     }

@@ -47,3 +47,14 @@ pub fn quantise(vector: &[f32]) -> Option<Vec<i8>> {
     let scale = 127.0 / largest;
     (largest > 0.0 && scale.is_finite()).then(|| vector.iter().map(|number| (number * scale).round() as i8).collect())
 }
+
+/// A vector as it was answered, if it has the expected length.
+///
+/// # Errors
+/// [`EmbedError::Unusable`] says both lengths.
+pub fn of_length(vector: Vec<f32>, dimensions: usize) -> Result<Vec<f32>, EmbedError> {
+    match vector.len() {
+        found if found == dimensions => Ok(vector),
+        found => Err(EmbedError::Unusable(format!("{found} numbers instead of {dimensions}"))),
+    }
+}
