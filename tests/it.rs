@@ -12,6 +12,8 @@ mod embedders;
 mod fleet;
 #[path = "it/licences.rs"]
 mod licences;
+#[path = "it/notify.rs"]
+mod notify;
 #[path = "it/openai_client.rs"]
 mod openai_client;
 #[cfg(feature = "aws")]
