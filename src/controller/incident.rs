@@ -36,6 +36,8 @@ pub struct Incident {
     pub guards: BTreeMap<PolicyName, String>,
     /// Whether people were told, and not yet that it is over.
     pub told: bool,
+    /// How many notices were written about it: numbers them.
+    pub notices: u32,
     /// Changes made in it.
     pub actions: Vec<Action>,
     /// What happened, oldest first.
@@ -121,6 +123,7 @@ impl Incident {
             diagnosis: None,
             guards: BTreeMap::new(),
             told: false,
+            notices: 0,
             actions: Vec::new(),
             timeline: VecDeque::new(),
         };

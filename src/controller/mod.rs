@@ -18,4 +18,6 @@ pub mod notice;
 pub mod notify;
 pub mod order;
 pub mod query;
+pub mod reconcile;
+pub mod rulebook;
 pub mod sense;

@@ -114,6 +114,14 @@ fn happened(order: &Order, seen: &Observed) -> bool {
     seen.value == order.to && later
 }
 
+/// Whether a thing is not as the plan saw it: another version, or where there are none, another value.
+fn differs(planned: &Observed, found: &Observed) -> bool {
+    match planned.version {
+        Some(_) => planned.version != found.version,
+        None => planned.value != found.value,
+    }
+}
+
 async fn act(
     order: &mut Order,
     hand: &dyn Actuator,
@@ -129,7 +137,7 @@ async fn act(
         order.from.get_or_insert_with(|| before.value.clone());
         return note(order, Happened::SeenDone, log);
     }
-    if let Some(expect) = order.expect.as_ref().filter(|expect| **expect != before && expect.version.is_some()) {
+    if let Some(expect) = order.expect.as_ref().filter(|expect| differs(expect, &before)) {
         let moved =
             ActError::Moved { target: order.target.clone(), found: before.value, expected: expect.value.clone() };
         order.error = Some(moved.to_string());

@@ -99,6 +99,18 @@ pub struct Changes {
     pub decisions: Vec<Decided>,
 }
 
+impl Changes {
+    /// Nothing to write.
+    pub fn is_empty(&self) -> bool {
+        self.episodes.is_empty()
+            && self.incidents.is_empty()
+            && self.records.is_empty()
+            && self.standing.is_none()
+            && self.notices.is_empty()
+            && self.decisions.is_empty()
+    }
+}
+
 /// One line of the log of decisions.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Decided {

@@ -7,6 +7,7 @@ pub mod cache;
 pub mod carry_out;
 pub mod journal;
 pub mod knobs;
+pub mod message;
 pub mod outbox;
 
 use std::{collections::BTreeMap, sync::Arc};

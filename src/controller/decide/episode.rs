@@ -19,6 +19,9 @@ use crate::{
     ids::PolicyName,
 };
 
+/// Kinds of changes that nothing takes back.
+pub const NO_WAY_BACK: [&str; 3] = ["clean_up", "invalidate", "ecs_deployment"];
+
 /// Where an episode stands.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
@@ -178,8 +181,6 @@ pub struct Episode {
     pub failure: Option<String>,
     /// What verification has seen.
     pub samples: Samples,
-    /// Since when the trigger is clear.
-    pub clear_since: Option<Timestamp>,
     /// How often the trigger came back while the remedy was being taken back.
     pub returns: u32,
     /// How it ended, as far as known.
@@ -205,7 +206,6 @@ impl Episode {
             orders: 0,
             failure: None,
             samples: Samples::default(),
-            clear_since: None,
             returns: 0,
             outcome: None,
             approved_by: None,
@@ -220,7 +220,6 @@ impl Episode {
             self.phase = phase;
             self.since = now;
             self.samples = Samples::default();
-            self.clear_since = None;
         }
     }
 
@@ -228,7 +227,7 @@ impl Episode {
     pub fn settle(&mut self, ended: &Order) {
         let done = ended.status == Status::Done;
         self.order = None;
-        if let Some(step) = self.steps.get_mut(ended.step).filter(|_| ended.purpose == Purpose::Apply) {
+        if let Some(step) = self.steps.get_mut(ended.step).filter(|step| **step == Progress::Ordered) {
             *step = if done { Progress::Done } else { Progress::Skipped };
         }
         match (done, ended.purpose) {
@@ -244,8 +243,8 @@ impl Episode {
     }
 
     fn note_applied(&mut self, order: &Order) {
-        if order.kind == "clean_up" || order.kind == "invalidate" {
-            return; // nothing to take back
+        if NO_WAY_BACK.contains(&order.kind.as_str()) {
+            return;
         }
         if order.from.as_deref() == Some(order.to.as_str()) {
             return; // it stood there before us: not ours to take back

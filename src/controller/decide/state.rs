@@ -7,8 +7,15 @@ use std::{
 
 use serde::{Deserialize, Serialize};
 
-use super::episode::Episode;
-use crate::{clock::Timestamp, ids::PolicyName};
+use super::{
+    episode::{Episode, Phase},
+    verdict::Move,
+};
+use crate::{
+    clock::Timestamp,
+    controller::{incident::Outcome, order::Purpose},
+    ids::PolicyName,
+};
 
 /// The span over which changes are counted against budgets.
 pub const BUDGET_SPAN: Duration = Duration::from_secs(3_600);
@@ -55,6 +62,8 @@ pub struct Record {
     pub begun: VecDeque<Timestamp>,
     /// The newest event or scheduled time that it has dealt with; for these triggers only.
     pub dealt_with: Option<Timestamp>,
+    /// How its last episode ended.
+    pub outcome: Option<Outcome>,
     /// The trigger of its last episode (since when it held): one occurrence is remedied once.
     pub occurrence: Option<Timestamp>,
 }
@@ -63,6 +72,23 @@ impl State {
     /// The open episode of a policy.
     pub fn open(&self, policy: &str) -> Option<&Episode> {
         self.episodes.values().find(|episode| episode.policy == *policy)
+    }
+
+    /// Takes over what was decided and written down.
+    pub fn adopt(&mut self, step: &Move, now: Timestamp) {
+        let episode = &step.episode;
+        if episode.phase == Phase::Closed {
+            self.episodes.remove(&episode.id);
+        } else {
+            self.episodes.insert(episode.id.clone(), episode.clone());
+        }
+        if let Some(record) = &step.record {
+            self.records.insert(episode.policy.clone(), record.clone());
+        }
+        if step.order.as_ref().is_some_and(|order| order.purpose == Purpose::Apply) {
+            forget_old(&mut self.standing.spent, now);
+            self.standing.spent.push_back(now);
+        }
     }
 
     /// What a policy did before.

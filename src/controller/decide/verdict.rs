@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use super::episode::Episode;
+use super::{episode::Episode, state::Record};
 use crate::{
     clock::Timestamp,
     controller::{
@@ -32,6 +32,25 @@ pub struct Move {
     pub notes: Vec<(Stage, String)>,
     /// What people must hear beyond the incident itself.
     pub tell: Option<Tell>,
+    /// The policy's record, if it changes.
+    pub record: Option<Record>,
+}
+
+impl Move {
+    /// Nothing changed yet.
+    pub fn of(episode: &Episode) -> Self {
+        Self { episode: episode.clone(), order: None, notes: Vec::new(), tell: None, record: None }
+    }
+
+    /// Adds a line to the incident's timeline.
+    pub fn note(&mut self, stage: Stage, text: impl Into<String>) {
+        self.notes.push((stage, text.into()));
+    }
+
+    /// What it is, with its reason.
+    pub fn because(self, why: Why) -> Verdict {
+        Verdict::Move(Box::new(self), why)
+    }
 }
 
 /// What people must hear.
@@ -59,6 +78,13 @@ pub enum Why {
     RuledOut {
         /// Which.
         alarm: AlarmName,
+    },
+    /// A suppressor holds back the alarm's actions.
+    Suppressed {
+        /// Which alarm.
+        alarm: AlarmName,
+        /// Why, in a sentence.
+        why: String,
     },
     /// Its condition is false.
     ConditionFalse {
@@ -112,6 +138,8 @@ pub enum Why {
     },
     /// Everything stands as the policy wants it.
     AlreadyThere,
+    /// It has dealt with this occurrence before, or was told not to.
+    DealtWith,
     /// It failed several times in a row.
     LockedAfterFailures {
         /// How often.
@@ -159,6 +187,7 @@ impl Why {
             Self::NotTriggered => "not_triggered",
             Self::Blind { .. } => "blind",
             Self::RuledOut { .. } => "ruled_out",
+            Self::Suppressed { .. } => "suppressed",
             Self::ConditionFalse { .. } => "condition_false",
             Self::ConditionUnknown { .. } => "condition_unknown",
             Self::Held { .. } => "held",
@@ -168,6 +197,7 @@ impl Why {
             Self::AwaitingApproval { .. } => "awaiting_approval",
             Self::BudgetSpent { .. } => "budget_spent",
             Self::AlreadyThere => "already_there",
+            Self::DealtWith => "dealt_with",
             Self::LockedAfterFailures { .. } => "locked_after_failures",
             Self::CarryingOut { .. } => "carrying_out",
             Self::Waiting { .. } => "waiting",
@@ -200,6 +230,7 @@ impl fmt::Display for Why {
             Self::NotTriggered => f.write_str("its trigger does not hold"),
             Self::Blind { alarm } => write!(f, "{alarm} has no data: nobody can tell whether to act"),
             Self::RuledOut { alarm } => write!(f, "{alarm} rules it out"),
+            Self::Suppressed { alarm, why } => write!(f, "the actions of {alarm} are held back: {why}"),
             Self::ConditionFalse { condition, cause: Some(cause) } => {
                 write!(f, "`{condition}` is false: the cause is {cause}")
             }
@@ -212,6 +243,7 @@ impl fmt::Display for Why {
             Self::AwaitingApproval { episode } => write!(f, "it waits for `banto approve {episode}`"),
             Self::BudgetSpent { whose, until } => write!(f, "{whose} budget of changes is used up until {until}"),
             Self::AlreadyThere => f.write_str("everything stands as it wants already"),
+            Self::DealtWith => f.write_str("it has had its turn in this incident"),
             Self::LockedAfterFailures { failures } => {
                 write!(f, "it failed {failures} times in a row and is locked; unlock it with `banto approve --unlock`")
             }
