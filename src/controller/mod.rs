@@ -19,4 +19,5 @@ pub mod notify;
 pub mod order;
 pub mod query;
 pub mod reconcile;
+pub mod rulebook;
 pub mod sense;
