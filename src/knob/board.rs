@@ -200,16 +200,27 @@ impl Board {
         self.state().document.settings.values().filter_map(|setting| setting.expires).min()
     }
 
-    /// Takes over a newer document of the fleet; `false` when it is not newer. Unknown knobs are left out.
-    pub fn adopt(&self, document: Document) -> bool {
+    /// Takes over a newer document of the fleet, if the board still stands at the version `seen`; `false` when the document
+    /// is not newer or the board has moved on. Knobs that this node does not have, and values outside its bounds, are left
+    /// out.
+    pub fn adopt(&self, document: Document, seen: u64) -> bool {
         let mut state = self.state();
-        if document.version <= state.document.version {
+        let present = state.document.version;
+        if document.version <= present || seen != present {
             return false;
         }
         state.document = document;
-        state.document.settings.retain(|knob, _| self.catalogue.get(knob).is_some());
+        let fits = |knob: &KnobName, value: &Value| {
+            self.catalogue.get(knob).is_some_and(|knob| knob.bounds.admit(value, value).is_ok())
+        };
+        state.document.settings.retain(|knob, setting| fits(knob, &setting.value));
         self.latest.send_replace(Arc::new(state.document.clone()));
         true
+    }
+
+    /// The document as it stands.
+    pub fn document(&self) -> Arc<Document> {
+        self.latest.borrow().clone()
     }
 
     /// The document as it stands, and every later one.

@@ -5,6 +5,7 @@
 
 pub mod embedded;
 mod encoding;
+pub mod measured;
 pub mod redis;
 #[cfg(test)]
 mod sample;

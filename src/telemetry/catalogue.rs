@@ -94,7 +94,7 @@ catalogue! {
     CACHE_MEMORY = Gauge "cache.memory_utilization" Ratio [] "store": "Used share of the store's memory limit. Absent without a limit.";
     EVICTIONS = Counter "cache.evictions" None [] "store": "Entries removed to make room.";
     INVALIDATIONS = Counter "cache.invalidations" None ["result"] "store": "Invalidations by result: received, applied, failed.";
-    STORE_LATENCY = Distribution "store.latency" Seconds ["operation"] "store": "Duration of one store operation: get, put, lead, invalidate.";
+    STORE_LATENCY = Distribution "store.latency" Seconds ["operation"] "store": "Duration of one store operation: get, put, lead, invalidate, take, document, upkeep.";
     STORE_ERRORS = Counter "store.errors" None ["operation"] "store": "Store operations that failed or passed their deadline; the request went on without them.";
     STORE_UP = Gauge "store.up" None [] "store": "1 while the shared store answers, 0 while the engine goes on without it.";
 

@@ -16,11 +16,11 @@ struct Window {
 
 /// The budgets of this process by name; names come from the configuration.
 #[derive(Debug, Default)]
-pub(in crate::store) struct Budgets(HashMap<String, Window>);
+pub(super) struct Budgets(HashMap<String, Window>);
 
 impl Budgets {
     /// Takes one, if `per_minute` allows it.
-    pub(in crate::store) fn take(&mut self, budget: &str, per_minute: u64, now: Timestamp) -> bool {
+    pub(super) fn take(&mut self, budget: &str, per_minute: u64, now: Timestamp) -> bool {
         if !self.0.contains_key(budget) {
             self.0.insert(budget.to_owned(), Window::default());
         }

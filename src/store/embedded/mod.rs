@@ -17,7 +17,7 @@ use std::{path::Path, sync::Arc, time::Duration};
 use async_trait::async_trait;
 use tokio::{sync::broadcast, time::Instant};
 
-pub(super) use budgets::Budgets;
+use budgets::Budgets;
 pub use disk::open::OpenError;
 pub use limits::Limits;
 

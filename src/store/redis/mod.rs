@@ -4,8 +4,8 @@
 //!   began before an invalidation can write an old answer back, whatever the order of messages.
 //! - Generations are known in process and pushed ([`known`]); a broken connection voids what is held ([`Change::Lost`]).
 //! - Leads are leases under a random token; a release is pushed to those who wait for it.
-//! - Away, frozen or full, Redis costs hit rate ([`link`]): leading and reading fail at once, invalidations count on this
-//!   node and are told later, budgets are kept by each node for itself.
+//! - Away, frozen or full, Redis costs hit rate ([`link`]): calls fail at once, invalidations count on this node and are
+//!   told later.
 
 mod entries;
 mod fleet;
@@ -92,8 +92,6 @@ struct Node {
     link: Link,
     known: Mutex<Known>,
     waiting: Waiting,
-    /// Budgets of this node alone, for when Redis is away.
-    budgets: Mutex<embedded::Budgets>,
     changes: broadcast::Sender<Change>,
     fetches: mpsc::Sender<Digest>,
     clock: Clock,
@@ -124,7 +122,6 @@ impl Redis {
             scripts: Scripts::new(),
             known: Mutex::default(),
             waiting: Waiting::default(),
-            budgets: Mutex::default(),
             changes: broadcast::Sender::new(CHANGES),
             fetches,
             clock,
@@ -170,13 +167,9 @@ impl Node {
         let _ = self.changes.send(change);
     }
 
-    async fn take(&self, budget: &str, per_minute: u64) -> bool {
+    async fn take(&self, budget: &str, per_minute: u64) -> Result<bool, StoreError> {
         let call = self.scripts.take.call().key(self.keys.budget(budget)).number(per_minute);
-        let granted: Result<bool, _> = self.link.call(&call, Wait::OnPath).await;
-        granted.unwrap_or_else(|_| {
-            let mut own = self.budgets.lock().unwrap_or_else(PoisonError::into_inner);
-            own.take(budget, per_minute, self.clock.now())
-        })
+        self.link.call(&call, Wait::OnPath).await
     }
 
     async fn document(&self, name: &str) -> Result<Option<SharedDocument>, StoreError> {
@@ -241,7 +234,7 @@ impl Store for Redis {
     }
 
     async fn take(&self, budget: &str, per_minute: u64) -> Result<bool, StoreError> {
-        Ok(self.0.take(budget, per_minute).await)
+        self.0.take(budget, per_minute).await
     }
 
     async fn document(&self, name: &str) -> Result<Option<SharedDocument>, StoreError> {

@@ -7,10 +7,14 @@ use banto::{
     dice::Dice,
     store::{
         Change, Entry, Lead, Put, Store, StoreError,
+        measured::Measured,
         redis::{Options, Redis},
     },
     tasks::Tasks,
-    telemetry::{catalogue::STORE_UP, registry::Registry},
+    telemetry::{
+        catalogue::{STORE_ERRORS, STORE_UP},
+        registry::Registry,
+    },
 };
 use bytes::Bytes;
 use tokio::time::timeout;
@@ -221,13 +225,14 @@ async fn waiters_are_let_go_when_redis_dies() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn without_a_redis_budgets_are_kept_and_nothing_waits() {
+async fn without_a_redis_calls_fail_at_once_and_fills_begin_all_the_same() {
     let nowhere = Node::new(Options { url: "redis://127.0.0.1:1".into(), ..Options::default() });
-    let taken = futures_util::future::join_all((0..50).map(|_| nowhere.store.take("retries", 20))).await;
-    assert_eq!(taken.into_iter().filter(|taken| matches!(taken, Ok(true))).count(), 20);
-    assert!(nowhere.store.get(&key("q")).await.is_err());
+    assert!(nowhere.store.get(&key("q")).await.is_err() && nowhere.store.take("retries", 20).await.is_err());
     assert!(nowhere.store.lead(&key("q"), LONG).await.is_err());
     assert_eq!(nowhere.store.generations(&[tag("title:a")]).await.expect("degrades"), [0]);
+    let measured = Measured::new(nowhere.redis.clone(), &nowhere.registry);
+    assert!(measured.get(&key("q")).await.is_err());
+    assert_eq!(nowhere.registry.counter(&STORE_ERRORS, &["get"]).get(), 1, "and every failure is counted");
 }
 
 #[tokio::test(flavor = "multi_thread")]
