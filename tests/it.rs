@@ -6,6 +6,9 @@
 mod actuators;
 #[path = "it/architecture.rs"]
 mod architecture;
+#[cfg(feature = "aws")]
+#[path = "it/bedrock.rs"]
+mod bedrock;
 #[path = "it/fleet.rs"]
 mod fleet;
 #[path = "it/licences.rs"]

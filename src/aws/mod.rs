@@ -10,6 +10,8 @@ pub mod account;
 #[cfg(feature = "aws")]
 pub mod apigateway;
 #[cfg(feature = "aws")]
+pub mod bedrock;
+#[cfg(feature = "aws")]
 mod classify;
 #[cfg(feature = "aws")]
 pub mod cloudwatch;

@@ -117,11 +117,11 @@ fn patient() -> Deadlines {
 const SOON: Duration = Duration::from_millis(100);
 
 fn data(json: &str) -> Step {
-    piece(&format!("data: {json}\n\n"))
+    piece(format!("data: {json}\n\n"))
 }
 
 fn streams(steps: impl IntoIterator<Item = Step>) -> Script {
-    std::iter::once(stream_head()).chain(steps).collect()
+    std::iter::once(stream_head("text/event-stream")).chain(steps).collect()
 }
 
 /// What becomes of one request to an upstream that follows this script: class and code of the failure, and the chunks

@@ -151,14 +151,16 @@ pub fn response(status: &str, headers: &str, body: &str) -> Step {
     Step::Send(format!("HTTP/1.1 {status}\r\n{headers}content-length: {}\r\n\r\n{body}", body.len()).into_bytes())
 }
 
-/// The head of a stream of events.
-pub fn stream_head() -> Step {
-    Step::Send(b"HTTP/1.1 200 OK\r\ncontent-type: text/event-stream\r\ntransfer-encoding: chunked\r\n\r\n".to_vec())
+/// The head of a stream of this type.
+pub fn stream_head(content_type: &str) -> Step {
+    let head = format!("HTTP/1.1 200 OK\r\ncontent-type: {content_type}\r\ntransfer-encoding: chunked\r\n\r\n");
+    Step::Send(head.into_bytes())
 }
 
 /// A piece of a stream.
-pub fn piece(text: &str) -> Step {
-    Step::Send(format!("{:x}\r\n{text}\r\n", text.len()).into_bytes())
+pub fn piece(bytes: impl AsRef<[u8]>) -> Step {
+    let bytes = bytes.as_ref();
+    Step::Send([format!("{:x}\r\n", bytes.len()).as_bytes(), bytes, b"\r\n"].concat())
 }
 
 /// The clean end of a stream's body.

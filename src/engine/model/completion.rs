@@ -30,9 +30,9 @@ impl Completion {
         bytes(&body)
     }
 
-    /// The first event of a stream: who speaks.
-    pub(super) fn opening(&self) -> Bytes {
-        self.event(json!({ "role": "assistant", "content": "" }), None)
+    /// The first event of a stream: who speaks, and the first words.
+    pub(super) fn opening(&self, text: &str) -> Bytes {
+        self.event(json!({ "role": "assistant", "content": text }), None)
     }
 
     /// An event with some of the text.

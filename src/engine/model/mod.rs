@@ -1,9 +1,11 @@
 //! Models: what they answer, how they fail, and how the engine falls back from one to the next.
 //!
-//! A [`Model`] asks once: [`openai`] over HTTP, [`simulated`] in process, `bedrock` through the SDK. The [`cascade`] asks
+//! A [`Model`] asks once: [`openai`] over HTTP, [`simulated`] in process, `bedrock` through AWS's SDK. The [`cascade`] asks
 //! them in order, each behind its [`pool`] and its [`breaker`], under one budget of attempts and one deadline for every
 //! request. [`configured`] is what an operator writes about them.
 
+#[cfg(feature = "aws")]
+pub mod bedrock;
 pub mod breaker;
 pub mod cascade;
 pub mod codes;

@@ -10,12 +10,17 @@
 //!     pool: { size: 10, queue: 256, wait: 1s }
 //!     deadlines: { connect: 1s, head: 10s, first_token: 10s, between: 10s, whole: 20s }
 //!     prices: { prompt: 0.15, cached: 0.075, completion: 0.60 }   # US dollars per million tokens
+//!   - name: secondary
+//!     kind: bedrock
+//!     model: anthropic.claude-3-haiku-20240307-v1:0
+//!     region: ap-northeast-1              # role, external_id and endpoint if needed
+//!     cache_point: true                   # keep the system prompt in the prompt cache
 //! ```
 
 mod raw;
 mod validate;
 
-use std::sync::Arc;
+use std::{sync::Arc, time::Duration};
 
 use serde::Deserialize;
 
@@ -29,6 +34,7 @@ use super::{
     simulated::{Simulated, Simulation, profile::Profile},
 };
 use crate::{
+    aws,
     clock::Clock,
     config::{document::Document, problem::Problems},
     dice::Dice,
@@ -71,6 +77,19 @@ pub enum Kind {
     Simulated(Profile),
     /// An OpenAI-compatible endpoint.
     OpenAi(Endpoint),
+    /// A model of Bedrock.
+    Bedrock(BedrockSettings),
+}
+
+/// Which model of Bedrock, and as whom it is asked.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct BedrockSettings {
+    /// The model's id or an inference profile.
+    pub model: String,
+    /// Region, role and endpoint; what is left out comes from the environment.
+    pub aws: aws::settings::Settings,
+    /// Whether the system prompt is to be kept in the prompt cache.
+    pub cache_point: bool,
 }
 
 /// A model that is ready to be asked.
@@ -110,9 +129,23 @@ impl ModelSettings {
                 (Arc::new(Simulated::new(&*name, simulation.clone(), clock)), Some(simulation))
             }
             Kind::OpenAi(endpoint) => (Arc::new(OpenAi::new(endpoint, &deadlines, clock)?), None),
+            Kind::Bedrock(settings) => (settings.build(deadlines.connect, clock).await?, None),
         };
         let model = ConfiguredModel { name, kind, pool, breaker: Settings::default(), deadlines, prices };
         Ok(Built { model, simulation })
+    }
+}
+
+impl BedrockSettings {
+    #[cfg(feature = "aws")]
+    async fn build(self, connect: Duration, clock: Clock) -> Result<Arc<dyn Model>, String> {
+        let account = aws::account::Account::open(&self.aws).await;
+        Ok(Arc::new(super::bedrock::Bedrock::new(&account, &self.model, self.cache_point, connect, clock)))
+    }
+
+    #[cfg(not(feature = "aws"))]
+    async fn build(self, _: Duration, _: Clock) -> Result<Arc<dyn Model>, String> {
+        Err(aws::NOT_BUILT_IN.into())
     }
 }
 

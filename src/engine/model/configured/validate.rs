@@ -3,13 +3,15 @@
 use std::collections::BTreeSet;
 
 use super::{
-    Kind, ModelSettings,
+    BedrockSettings, Kind, ModelSettings,
     raw::{RawKind, RawModel, RawPrices},
 };
 use crate::{
+    aws::settings::Settings,
     config::{
         document::{Document, Spanned},
         problem::Problems,
+        secret::RawSecret,
     },
     engine::model::{
         openai::{ApiKey, Endpoint},
@@ -52,7 +54,7 @@ impl<'a> Reader<'a> {
                 Some(Kind::Simulated(raw.profile.as_ref().map(|p| p.value.clone()).unwrap_or_default()))
             }
             RawKind::OpenAi => self.openai(raw).map(Kind::OpenAi),
-            RawKind::Bedrock => self.bedrock(raw),
+            RawKind::Bedrock => self.bedrock(raw).map(Kind::Bedrock),
         }?;
         let (pool, deadlines) = (raw.pool.dimensions(), raw.deadlines.deadlines());
         Some(ModelSettings { name: raw.name.value.as_str().into(), kind, pool, deadlines, prices })
@@ -123,7 +125,7 @@ impl<'a> Reader<'a> {
         }
     }
 
-    fn key(&mut self, raw: &Spanned<crate::config::secret::RawSecret>) -> Option<ApiKey> {
+    fn key(&mut self, raw: &Spanned<RawSecret>) -> Option<ApiKey> {
         let secret = raw.value.fetch(self.document, self.problems)?;
         let key = ApiKey::new(&secret);
         if key.is_none() {
@@ -135,9 +137,12 @@ impl<'a> Reader<'a> {
         key
     }
 
-    fn bedrock(&mut self, raw: &RawModel) -> Option<Kind> {
-        self.wrong(&raw.kind, "models of kind bedrock come with the next part");
-        None
+    fn bedrock(&mut self, raw: &RawModel) -> Option<BedrockSettings> {
+        let text = |field: &Option<Spanned<String>>| field.as_ref().map(|field| field.value.clone());
+        let model = self.needed(&raw.model, "model", raw)?.value.clone();
+        let (region, role) = (text(&raw.region), text(&raw.role));
+        let aws = Settings { region, role, external_id: text(&raw.external_id), endpoint: text(&raw.endpoint) };
+        Some(BedrockSettings { model, aws, cache_point: raw.cache_point.as_ref().is_some_and(|point| point.value) })
     }
 
     fn needed<'b, T>(&mut self, field: &'b Option<Spanned<T>>, name: &str, raw: &RawModel) -> Option<&'b Spanned<T>> {

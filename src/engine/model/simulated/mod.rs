@@ -102,7 +102,7 @@ async fn strike_at_once(fault: &Fault, asked: &Asked, deadlines: &Deadlines) -> 
 /// The answer in events; a fault strikes after half of them.
 fn events(answer: &Answer, usage: Option<Usage>, fate: Fate, deadlines: Deadlines) -> Events {
     let completion = &answer.completion;
-    let mut events = vec![Ok(completion.opening())];
+    let mut events = vec![Ok(completion.opening(""))];
     events.extend(answer.prose.pieces().map(|piece| Ok(completion.piece(&piece))));
     if let Some(fault) = &fate.fault {
         events.truncate(events.len() / 2);

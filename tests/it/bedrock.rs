@@ -1,0 +1,183 @@
+//! Bedrock over the SDK's wire: Converse as JSON, ConverseStream as binary frames, errors as AWS sends them.
+
+use std::time::Duration;
+
+use banto::{
+    aws::account::Account,
+    clock::{Clock, Timestamp},
+    digest::Digest,
+    engine::{
+        asked::{Asked, Caller, Hints, Tier},
+        model::{
+            Deadlines, Model, Reply,
+            bedrock::Bedrock,
+            failure::{Class, Failure},
+            usage::Usage,
+        },
+    },
+};
+use bytes::Bytes;
+use futures_util::StreamExt;
+use serde_json::{Value, json};
+
+use crate::support::upstream::{Script, Step, Upstream, piece, response, stream_end, stream_head};
+
+const LONG: Duration = Duration::from_secs(20);
+const PATIENT: Deadlines = Deadlines { connect: LONG, head: LONG, first_token: LONG, between: LONG, whole: LONG };
+
+async fn bedrock(upstream: &Upstream) -> Bedrock {
+    let account = Account::at(upstream.url("http").trim_end_matches("/v1"), Duration::from_millis(1)).await;
+    Bedrock::new(&account, "claude", true, LONG, Clock::starting_at(Timestamp(0)))
+}
+
+fn asked(stream: bool) -> Asked {
+    let messages = json!([{ "role": "system", "content": "Be brief." }, { "role": "user", "content": "Is it out?" }]);
+    Asked {
+        body: json!({ "model": "m", "messages": messages, "max_tokens": 50 }).to_string().into(),
+        model: 0..0,
+        stream,
+        include_usage: false,
+        ask_usage: false,
+        caller: Caller { tenant: "t".into(), user: None, tier: Tier::Anonymous },
+        text: "Is it out?".into(),
+        context: Digest::of([]),
+        not_alone: None,
+        hints: Hints::default(),
+    }
+}
+
+async fn failure(script: Script, deadlines: &Deadlines) -> Failure {
+    let upstream = Upstream::start([script]).await;
+    let failed = match bedrock(&upstream).await.ask(&asked(false), deadlines).await {
+        Ok(_) => panic!("a failure was expected"),
+        Err(failure) => failure,
+    };
+    assert_eq!(upstream.requests().len(), 1, "the SDK does not retry: {failed}");
+    failed
+}
+
+async fn streamed(script: Script) -> Vec<Result<Bytes, Class>> {
+    let upstream = Upstream::start([script]).await;
+    let reply = bedrock(&upstream).await.ask(&asked(true), &PATIENT).await.expect("a stream begins");
+    let Reply::Events(events) = reply else { panic!("a stream was asked for") };
+    events.map(|event| event.map_err(|failure| failure.class)).collect().await
+}
+
+fn parsed(event: &Result<Bytes, Class>) -> Value {
+    serde_json::from_slice(event.as_ref().expect("an event")).expect("JSON")
+}
+
+/// A frame of AWS's event stream.
+fn frame(message_type: &str, event_type: &str, payload: &Value) -> Step {
+    let kind = if message_type == "event" { ":event-type" } else { ":exception-type" };
+    let headers: Vec<u8> = [(":message-type", message_type), (kind, event_type), (":content-type", "application/json")]
+        .iter()
+        .flat_map(|(name, value)| {
+            let length = (value.len() as u16).to_be_bytes();
+            [&[name.len() as u8], name.as_bytes(), &[7], &length, value.as_bytes()].concat()
+        })
+        .collect();
+    let payload = payload.to_string().into_bytes();
+    let mut frame = Vec::new();
+    frame.extend(((16 + headers.len() + payload.len()) as u32).to_be_bytes());
+    frame.extend((headers.len() as u32).to_be_bytes());
+    frame.extend(crc32(&frame).to_be_bytes());
+    frame.extend(headers);
+    frame.extend(payload);
+    frame.extend(crc32(&frame).to_be_bytes());
+    piece(frame)
+}
+
+fn crc32(bytes: &[u8]) -> u32 {
+    let step = |crc: u32, _| if crc & 1 == 1 { (crc >> 1) ^ 0xEDB8_8320 } else { crc >> 1 };
+    !bytes.iter().fold(!0, |crc, byte| (0..8).fold(crc ^ u32::from(*byte), step))
+}
+
+fn event(kind: &str, payload: Value) -> Step {
+    frame("event", kind, &payload)
+}
+
+fn stream(steps: impl IntoIterator<Item = Step>) -> Script {
+    std::iter::once(stream_head("application/vnd.amazon.eventstream")).chain(steps).collect()
+}
+
+#[tokio::test]
+async fn a_chat_completion_goes_through_converse_and_comes_back() {
+    let answer = json!({
+        "output": { "message": { "role": "assistant", "content": [{ "text": "Yes, " }, { "text": "it is." }] } },
+        "stopReason": "max_tokens",
+        "usage": { "inputTokens": 20, "outputTokens": 4, "totalTokens": 24, "cacheReadInputTokens": 1000 },
+        "metrics": { "latencyMs": 1 },
+    });
+    let json = "content-type: application/json\r\n";
+    let upstream = Upstream::start([vec![response("200 OK", json, &answer.to_string())]]).await;
+    let Ok(Reply::Body(body)) = bedrock(&upstream).await.ask(&asked(false), &PATIENT).await else { panic!("a body") };
+    let completion: Value = serde_json::from_slice(&body).expect("JSON");
+    assert_eq!(completion["choices"][0]["message"]["content"], "Yes, it is.");
+    assert_eq!(completion["choices"][0]["finish_reason"], "length");
+    let usage = Usage { prompt: 1_020, completion: 4, cache_read: 1_000, cache_write: 0 };
+    assert_eq!(Usage::find(&body), Some(usage));
+    let request = upstream.requests().remove(0);
+    assert!(request.starts_with("POST /model/claude/converse HTTP/1.1\r\n"), "{request}");
+    let sent: Value = serde_json::from_str(request.split_once("\r\n\r\n").expect("a body").1).expect("JSON");
+    assert_eq!(sent["system"], json!([{ "text": "Be brief." }, { "cachePoint": { "type": "default" } }]));
+    assert_eq!(sent["messages"], json!([{ "role": "user", "content": [{ "text": "Is it out?" }] }]));
+    assert_eq!(sent["inferenceConfig"], json!({ "maxTokens": 50 }));
+}
+
+#[tokio::test]
+async fn a_converse_stream_becomes_events_with_its_usage_at_the_end() {
+    let usage = json!({ "inputTokens": 9, "outputTokens": 2, "totalTokens": 11, "cacheWriteInputTokens": 5 });
+    let events = streamed(stream([
+        event("messageStart", json!({ "role": "assistant" })),
+        event("contentBlockDelta", json!({ "contentBlockIndex": 0, "delta": { "text": "Yes, " } })),
+        event("contentBlockDelta", json!({ "contentBlockIndex": 0, "delta": { "text": "it is." } })),
+        event("contentBlockStop", json!({ "contentBlockIndex": 0 })),
+        event("messageStop", json!({ "stopReason": "end_turn" })),
+        event("metadata", json!({ "usage": usage, "metrics": { "latencyMs": 1 } })),
+        stream_end(),
+    ]))
+    .await;
+    let deltas: Vec<_> = events.iter().map(|event| parsed(event)["choices"][0]["delta"].clone()).collect();
+    assert_eq!(deltas[..2], [json!({ "role": "assistant", "content": "Yes, " }), json!({ "content": "it is." })]);
+    assert_eq!(parsed(&events[2])["choices"][0]["finish_reason"], "stop");
+    let usage = Usage { prompt: 14, completion: 2, cache_read: 0, cache_write: 5 };
+    assert_eq!(events[3].as_ref().ok().and_then(|event| Usage::find(event)), Some(usage));
+    assert_eq!(events.len(), 4);
+}
+
+#[tokio::test]
+async fn a_converse_stream_that_fails_or_breaks_off_does_not_end_cleanly() {
+    let said = || event("contentBlockDelta", json!({ "contentBlockIndex": 0, "delta": { "text": "Yes, " } }));
+    let throttled = frame("exception", "throttlingException", &json!({ "message": "slow down" }));
+    let events = streamed(stream([said(), throttled, stream_end()])).await;
+    assert_eq!((events.len(), events.last().cloned()), (2, Some(Err(Class::Throttled))));
+    let events = streamed(stream([said(), stream_end()])).await;
+    assert_eq!(events.last().cloned(), Some(Err(Class::Cut)));
+    let events = streamed(stream([said(), Step::Close])).await;
+    assert_eq!(events.last().cloned(), Some(Err(Class::Cut)));
+}
+
+#[tokio::test]
+async fn errors_of_the_service_find_their_class_at_the_first_attempt() {
+    for (status, code, class) in [
+        ("429 Too Many Requests", "ThrottlingException", Class::Throttled),
+        ("503 Service Unavailable", "ServiceUnavailableException", Class::Overloaded),
+        ("403 Forbidden", "AccessDeniedException", Class::Refused),
+        ("400 Bad Request", "ValidationException", Class::Invalid),
+        ("424 Failed Dependency", "ModelErrorException", Class::Server),
+        ("418 Teapot", "ModelDreamingException", Class::Unknown),
+    ] {
+        let headers = format!("content-type: application/json\r\nx-amzn-errortype: {code}\r\nretry-after: 3\r\n");
+        let failed = failure(vec![response(status, &headers, r#"{"message":"no"}"#)], &PATIENT).await;
+        assert_eq!((failed.class, failed.code.as_deref()), (class, Some(code)));
+        assert_eq!(failed.retry_after, Some(Duration::from_secs(3)), "{code}");
+    }
+}
+
+#[tokio::test]
+async fn a_service_that_hangs_or_hangs_up_is_noticed() {
+    let hurry = Deadlines { whole: Duration::from_millis(200), ..PATIENT };
+    assert_eq!(failure(vec![Step::Hang], &hurry).await.class, Class::Timeout);
+    assert_eq!(failure(vec![Step::Close], &PATIENT).await.class, Class::Connect);
+}
