@@ -3,7 +3,9 @@
 //! [`settings`] is what `banto.yaml` says, [`shop`] what the operator's files say, [`node`] one engine put together, [`watch`]
 //! the controller beside it, [`serve`] all of them with a listener, from start to stop.
 
+pub mod banner;
 pub mod node;
 pub mod serve;
 pub mod settings;
 pub mod shop;
+pub mod watch;

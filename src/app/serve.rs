@@ -5,7 +5,10 @@
 
 use std::{
     net::SocketAddr,
-    sync::{Arc, Mutex, atomic::AtomicBool, atomic::Ordering::Relaxed},
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering::Relaxed},
+    },
     time::Duration,
 };
 
@@ -19,9 +22,11 @@ use tower_service::Service as _;
 use tracing::{info, warn};
 
 use super::{
+    banner::Banner,
     node::{self, Admitted},
-    settings::Settings,
+    settings::{RedisSettings, Settings},
     shop::Shop,
+    watch::{self, Surroundings},
 };
 use crate::{
     api::{
@@ -36,13 +41,15 @@ use crate::{
     },
     clock::Clock,
     config::{files::Files, problem::Problems},
+    controller::{rulebook::Rulebook, sense::eyes::Inbox},
     dice::Dice,
     engine::{admit::Limit, recall::embed::hashed::Hashed},
-    knob::{board::Board, catalogue::EngineDefaults},
-    store::{
-        Store,
-        embedded::{Embedded, Limits},
+    knob::{
+        self,
+        board::Board,
+        catalogue::{Catalogue, EngineDefaults},
     },
+    store::{Store, embedded, measured::Measured, redis},
     tasks::Tasks,
     telemetry::registry::Registry,
     units::Bytes,
@@ -50,6 +57,9 @@ use crate::{
 
 /// How long the last writes and tasks may take once the requests are answered.
 const FLUSH: Duration = Duration::from_secs(5);
+
+/// How long a start waits for Redis; without it the engine serves all the same.
+const REDIS_AT_START: Duration = Duration::from_millis(200);
 
 /// Why it did not start.
 #[derive(Debug, thiserror::Error)]
@@ -67,94 +77,117 @@ pub enum StartError {
 /// # Errors
 /// When it cannot start.
 pub async fn serve(settings: Settings) -> Result<(), StartError> {
-    let files = read_files(&settings)?;
-    let mut problems = Problems::default();
-    let shop = Shop::load(&files, &mut problems);
-    let shop = problems.or(shop)?.ok_or_else(|| StartError::Machine("there are no intents in policies/".into()))?;
+    let loaded = Loaded::read(&settings)?;
     let tasks = Tasks::default();
-    let clock = Clock::system();
-    let running = Running::start(settings, &shop, clock, &tasks).await?;
-    running.until_stopped(tasks).await;
+    let drain = settings.drain;
+    let listener = listen(settings.listen).await?;
+    let banner = Banner::of(&settings, &loaded);
+    let front = start(settings, loaded, &tasks).await?;
+    println!("{banner}");
+    until_stopped(listener, front, drain, tasks).await;
     Ok(())
+}
+
+/// What was read from the operator's files.
+pub(super) struct Loaded {
+    pub(super) shop: Shop,
+    pub(super) book: Rulebook,
+    knobs: Catalogue,
+}
+
+impl Loaded {
+    /// Reads everything, and tells every mistake at once.
+    fn read(settings: &Settings) -> Result<Self, StartError> {
+        let files = read_files(settings)?;
+        let mut problems = Problems::default();
+        let Some(shop) = Shop::load(&files, &mut problems) else {
+            return Err(problems.or(()).map_or_else(StartError::Files, |()| {
+                StartError::Machine("no intents were found in policies/: at least `_other` is needed".into())
+            }));
+        };
+        let limits = &settings.limits;
+        let engine = EngineDefaults { rate: limits.rate, burst: limits.burst, ..EngineDefaults::default() };
+        let models: Vec<_> = settings.models.iter().map(|model| model.defaults()).collect();
+        let knobs = shop.knobs(&engine, &models);
+        let book = Rulebook::load(&files, &knobs, &mut problems);
+        Ok(problems.or(Self { shop, book, knobs })?)
+    }
 }
 
 fn read_files(settings: &Settings) -> Result<Files, StartError> {
     let Some(folder) = &settings.files else { return Ok(Files::shipped()) };
-    let unreadable = |error| StartError::Machine(format!("{}: {error}", folder.display()));
-    Files::read(folder).map_err(unreadable)
+    Files::read(folder).map_err(|error| StartError::Machine(format!("{}: {error}", folder.display())))
 }
 
-/// A process that serves.
-struct Running {
-    listener: TcpListener,
-    front: Arc<Front>,
-    drain: Duration,
-}
-
-impl Running {
-    async fn start(settings: Settings, shop: &Shop, clock: Clock, tasks: &Tasks) -> Result<Self, StartError> {
-        let listener = listen(settings.listen).await?;
-        let dice = Arc::new(Dice::fair());
-        let registry = Arc::new(Registry::default());
-        let store = open_store(&settings, clock, tasks)?;
-        let knobs: Vec<_> = settings.models.iter().map(|model| model.defaults()).collect();
-        let limits = &settings.limits;
-        let defaults = EngineDefaults { rate: limits.rate, burst: limits.burst, ..EngineDefaults::default() };
-        let board = Arc::new(Board::new(shop.knobs(&defaults, &knobs)));
-        let names: Vec<_> = settings.models.iter().map(|model| model.name.to_string()).collect();
-        let (mut models, mut simulated) = (Vec::new(), Vec::new());
-        for model in settings.models {
-            let built = model.build(&dice, clock).await.map_err(StartError::Machine)?;
-            simulated.extend(built.simulation.map(|simulation| (built.model.name.clone(), simulation)));
-            models.push(built.model);
-        }
-        let parts = node::Parts {
-            shop: shop.clone(),
-            models,
-            store: store.clone(),
-            board: board.clone(),
-            embedder: Arc::new(Hashed::new(shop.understanding.lexicon().clone())),
-            registry: registry.clone(),
-            clock,
-            dice,
-            admission: Admitted {
-                all: Limit { rate: limits.rate as f64, burst: limits.burst as f64 },
-                per_user: limits.per_user.map(|(rate, burst)| Limit { rate, burst }),
-                queue: limits.queue,
-            },
-            deadline: settings.deadline,
-        };
-        let engine = node::start(parts, tasks);
-        let desk = Arc::new(Desk {
-            engine: Some(engine.clone()),
-            board,
-            store,
-            registry,
-            simulated,
-            watch: None,
-            events: Arc::new(Mutex::default()),
-            clock,
-            ready: AtomicBool::new(true),
-            token: settings.token,
-        });
-        let models = ["banto".to_owned()].into_iter().chain(names).chain(settings.aliases).collect();
-        let chat = Chat { engine, keys: Keys::new(settings.keys), models, largest: limits.body };
-        let front = Arc::new(Front { chat, admin: admin::router(desk.clone()), desk });
-        Ok(Self { listener, front, drain: settings.drain })
+/// Starts everything but the listener, from the ground up.
+async fn start(settings: Settings, loaded: Loaded, tasks: &Tasks) -> Result<Arc<Front>, StartError> {
+    let Loaded { shop, book, knobs } = loaded;
+    let (clock, dice) = (Clock::system(), Arc::new(Dice::fair()));
+    let registry = Arc::new(Registry::default());
+    let store = open_store(&settings, clock, &dice, &registry, tasks).await?;
+    let board = Arc::new(Board::new(knobs));
+    knob::shared::share(board.clone(), store.clone(), tasks).await;
+    let (mut models, mut simulated) = (Vec::new(), Vec::new());
+    for model in settings.models.clone() {
+        let built = model.build(&dice, clock).await.map_err(StartError::Machine)?;
+        simulated.extend(built.simulation.map(|simulation| (built.model.name.clone(), simulation)));
+        models.push(built.model);
     }
+    let names: Vec<_> = models.iter().map(|model| model.name.to_string()).collect();
+    let limits = &settings.limits;
+    let parts = node::Parts {
+        models,
+        store: store.clone(),
+        board: board.clone(),
+        embedder: Arc::new(Hashed::new(shop.understanding.lexicon().clone())),
+        registry: registry.clone(),
+        clock,
+        dice,
+        admission: Admitted {
+            all: Limit { rate: limits.rate as f64, burst: limits.burst as f64 },
+            per_user: limits.per_user.map(|(rate, burst)| Limit { rate, burst }),
+            queue: limits.queue,
+        },
+        deadline: settings.deadline,
+        shop,
+    };
+    let engine = node::start(parts, tasks);
+    let inbox = Inbox::default();
+    let mut watch = None;
+    if settings.controller.runs {
+        let (board, store, registry, inbox) = (board.clone(), store.clone(), registry.clone(), inbox.clone());
+        let around = Surroundings { book, board, store, registry, inbox, clock };
+        watch = Some(watch::start(&settings, around, tasks).await?);
+    }
+    let desk = Desk {
+        engine: Some(engine.clone()),
+        board,
+        store,
+        registry,
+        simulated,
+        watch,
+        events: inbox,
+        clock,
+        ready: AtomicBool::new(true),
+        token: settings.token,
+    };
+    let desk = Arc::new(desk);
+    let models = ["banto".to_owned()].into_iter().chain(names).chain(settings.aliases).collect();
+    let chat = Chat { engine, keys: Keys::new(settings.keys), models, largest: limits.body };
+    Ok(Arc::new(Front { chat, admin: admin::router(desk.clone()), desk }))
+}
 
-    /// Serves until a signal; then requests under way are answered, and what is left to write is written.
-    async fn until_stopped(self, tasks: Tasks) {
-        let (desk, drain, connections) = (self.front.desk.clone(), self.drain, Tasks::default());
-        connections.spawn(server::serve(self.listener, self.front, connections.clone(), drain));
-        stop_signal().await;
-        info!("Stopping: requests under way are answered first.");
-        desk.ready.store(false, Relaxed);
-        let cut = connections.shut_down(drain + Duration::from_secs(1)).await;
-        let left = tasks.shut_down(FLUSH).await;
-        if cut + left > 0 {
-            warn!(cut, left, "Some connections or background tasks did not end in time.");
-        }
+/// Serves until a signal; then requests under way are answered, and what is left to write is written.
+async fn until_stopped(listener: TcpListener, front: Arc<Front>, drain: Duration, tasks: Tasks) {
+    let (desk, connections) = (front.desk.clone(), Tasks::default());
+    connections.spawn(server::serve(listener, front, connections.clone(), drain));
+    stop_signal().await;
+    info!("Stopping: requests under way are answered first.");
+    desk.ready.store(false, Relaxed);
+    let cut = connections.shut_down(drain + Duration::from_secs(1)).await;
+    let left = tasks.shut_down(FLUSH).await;
+    if cut + left > 0 {
+        warn!(cut, left, "Some connections or background tasks did not end in time.");
     }
 }
 
@@ -166,17 +199,37 @@ async fn listen(at: SocketAddr) -> Result<TcpListener, StartError> {
     })
 }
 
-fn open_store(settings: &Settings, clock: Clock, tasks: &Tasks) -> Result<Arc<dyn Store>, StartError> {
-    let limits = Limits { bytes: Bytes(settings.limits.cache), entries: settings.limits.entries, ..Limits::default() };
-    let path = settings.state.join("cache.sqlite");
+async fn open_store(
+    settings: &Settings,
+    clock: Clock,
+    dice: &Arc<Dice>,
+    registry: &Registry,
+    tasks: &Tasks,
+) -> Result<Arc<dyn Store>, StartError> {
     std::fs::create_dir_all(&settings.state).map_err(|error| {
         StartError::Machine(format!(
             "cannot create {}: {error}. `state:` names another folder",
             settings.state.display()
         ))
     })?;
-    let opened = Embedded::open(&path, limits, clock, tasks);
-    opened.map(|store| Arc::new(store) as _).map_err(|error| StartError::Machine(error.to_string()))
+    let machine = |error: &dyn std::fmt::Display| StartError::Machine(error.to_string());
+    if let Some(RedisSettings { url, prefix }) = settings.redis.clone() {
+        let options = redis::Options { url, prefix, entries: settings.limits.entries, ..redis::Options::default() };
+        let store =
+            redis::Redis::connect(options, clock, dice.clone(), registry, tasks).map_err(|error| machine(&error))?;
+        if !store.connected(REDIS_AT_START).await {
+            warn!("Redis does not answer yet; the engine serves without it and goes on trying.");
+        }
+        return Ok(Arc::new(Measured::new(store, registry)));
+    }
+    let limits = embedded::Limits {
+        bytes: Bytes(settings.limits.cache),
+        entries: settings.limits.entries,
+        ..embedded::Limits::default()
+    };
+    let path = settings.state.join("cache.sqlite");
+    let store = embedded::Embedded::open(&path, limits, clock, tasks).map_err(|error| machine(&error))?;
+    Ok(Arc::new(Measured::new(store, registry)))
 }
 
 async fn stop_signal() {

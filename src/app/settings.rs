@@ -15,6 +15,10 @@ use crate::{
         problem::{Place, Problems},
         secret::RawSecret,
     },
+    controller::{
+        notify::settings::{NotifySettings, RawNotify},
+        sense::logs::LogQuery,
+    },
     engine::{
         asked::Tier,
         model::configured::{ModelSettings, ModelsConfig},
@@ -37,7 +41,10 @@ struct Raw {
     keys: Vec<RawKey>,
     token: Option<RawSecret>,
     limits: RawLimits,
-    peers: Vec<String>,
+    controller: Option<bool>,
+    aws: Option<crate::aws::settings::Settings>,
+    logs: Vec<LogQuery>,
+    notify: RawNotify,
     drain: Option<TimeSpan>,
     deadline: Option<TimeSpan>,
 }
@@ -120,12 +127,25 @@ pub struct Settings {
     pub token: Option<String>,
     /// How much is let in and kept.
     pub limits: Limits,
-    /// Other engines' addresses whose measurements this controller reads.
-    pub peers: Vec<String>,
+    /// The controller.
+    pub controller: ControllerSettings,
     /// How long requests under way may take at shutdown.
     pub drain: Duration,
     /// How long one request may take over all attempts and fallbacks.
     pub deadline: Duration,
+}
+
+/// The controller beside the engine.
+#[derive(Clone, Debug)]
+pub struct ControllerSettings {
+    /// Whether one runs in this process.
+    pub runs: bool,
+    /// The AWS account that it watches and acts in, if any.
+    pub aws: Option<crate::aws::settings::Settings>,
+    /// What it counts in CloudWatch Logs.
+    pub logs: Vec<LogQuery>,
+    /// Whom it tells.
+    pub notify: NotifySettings,
 }
 
 /// Where the fleet's Redis is.
@@ -241,7 +261,12 @@ impl Raw {
             },
             limits: self.limits.validate(document, problems),
             aliases: self.aliases,
-            peers: self.peers,
+            controller: ControllerSettings {
+                runs: self.controller.unwrap_or(true),
+                aws: self.aws,
+                logs: self.logs,
+                notify: self.notify.validate(document, problems),
+            },
             drain: self.drain.map_or(Duration::from_secs(20), |span| span.0),
             deadline: self.deadline.map_or(Duration::from_secs(30), |span| span.0),
             listen,

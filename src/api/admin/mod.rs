@@ -10,7 +10,7 @@ mod knobs;
 mod simulated;
 mod watch;
 
-use std::sync::{Arc, Mutex, atomic::AtomicBool};
+use std::sync::{Arc, atomic::AtomicBool};
 
 use axum::{
     Router,
@@ -25,7 +25,7 @@ pub use self::{error::AdminError, simulated::Wish};
 use super::keys::bearer;
 use crate::{
     clock::Clock,
-    controller::event::Event,
+    controller::sense::eyes::Inbox,
     digest::Digest,
     engine::{answer::Engine, model::simulated::Simulation},
     ids::ModelName,
@@ -49,7 +49,7 @@ pub struct Desk {
     /// The controller's side: incidents, alarms, approvals, the hold switch. `None` without a controller.
     pub watch: Option<Arc<dyn Watch>>,
     /// Where events from outside go.
-    pub events: Arc<Mutex<Vec<Event>>>,
+    pub events: Inbox,
     /// The time.
     pub clock: Clock,
     /// Whether requests are served.
@@ -76,6 +76,7 @@ pub fn router(desk: Arc<Desk>) -> Router {
         .route("/api/v1/decisions", get(watch::decisions))
         .route("/api/v1/hold", get(watch::held).post(watch::hold))
         .route("/api/v1/approvals/{id}", post(watch::approve))
+        .route("/api/v1/policies/{policy}/unlock", post(watch::unlock))
         .layer(middleware::from_fn_with_state(desk.clone(), guard));
     Router::new()
         .route("/healthz", get(health::alive))

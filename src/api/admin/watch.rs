@@ -21,10 +21,12 @@ pub trait Watch: Send + Sync {
     async fn decisions(&self) -> Result<Value, String>;
     /// Whether the controller is held, by whom and why.
     async fn held(&self) -> Result<Value, String>;
-    /// Holds the controller or lets it act again.
-    async fn hold(&self, on: bool, by: &str, reason: &str) -> Result<Value, String>;
-    /// Approves or rejects a proposal; `None` when nothing of that id waits.
-    async fn approve(&self, id: &str, approve: bool, by: &str) -> Result<Option<Value>, String>;
+    /// Holds the controller, taking back what is in force with `revert`, or lets it act again.
+    async fn hold(&self, on: bool, revert: bool, by: &str, reason: &str) -> Result<Value, String>;
+    /// Approves or rejects a proposal.
+    async fn approve(&self, id: &str, approve: bool, by: &str) -> Result<Value, String>;
+    /// Lets a policy act again that failed too often.
+    async fn unlock(&self, policy: &str) -> Result<Value, String>;
 }
 
 type Answer = Result<Json<Value>, AdminError>;
@@ -60,12 +62,14 @@ pub(super) async fn held(State(desk): Shared) -> Answer {
 #[serde(deny_unknown_fields)]
 pub(super) struct Hold {
     on: bool,
+    #[serde(default)]
+    revert: bool,
     by: String,
     reason: String,
 }
 
 pub(super) async fn hold(State(desk): Shared, Json(hold): Json<Hold>) -> Answer {
-    answer(controller(&desk)?.hold(hold.on, &hold.by, &hold.reason).await)
+    answer(controller(&desk)?.hold(hold.on, hold.revert, &hold.by, &hold.reason).await)
 }
 
 /// A verdict on a proposal.
@@ -77,9 +81,9 @@ pub(super) struct Approval {
 }
 
 pub(super) async fn approve(State(desk): Shared, Path(id): Path<String>, Json(approval): Json<Approval>) -> Answer {
-    match controller(&desk)?.approve(&id, approval.approve, &approval.by).await {
-        Ok(Some(value)) => Ok(Json(value)),
-        Ok(None) => Err(AdminError::not_found(format!("nothing called `{id}` waits for approval"))),
-        Err(why) => Err(AdminError::unavailable(why)),
-    }
+    controller(&desk)?.approve(&id, approval.approve, &approval.by).await.map(Json).map_err(AdminError::conflict)
+}
+
+pub(super) async fn unlock(State(desk): Shared, Path(policy): Path<String>) -> Answer {
+    controller(&desk)?.unlock(&policy).await.map(Json).map_err(AdminError::conflict)
 }

@@ -5,6 +5,7 @@
 
 pub mod cloudwatch;
 pub mod engine;
+pub mod eyes;
 pub mod fetched;
 pub mod gaps;
 pub mod history;

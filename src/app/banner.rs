@@ -1,0 +1,58 @@
+//! What `banto serve` says when it is up: where it listens and what it loaded.
+
+use std::fmt;
+
+use super::settings::Settings;
+use crate::engine::model::configured::Kind;
+
+/// The first lines an operator reads.
+pub struct Banner(Vec<(&'static str, String)>);
+
+impl Banner {
+    /// Where it listens and what it loaded.
+    pub(super) fn of(settings: &Settings, loaded: &super::serve::Loaded) -> Self {
+        let (shop, book) = (&loaded.shop, &loaded.book);
+        let from = settings.files.as_ref().map_or("shipped".into(), |folder| folder.display().to_string());
+        let models = settings.models.iter().map(|model| {
+            let kind = match &model.kind {
+                Kind::Simulated(_) => "simulated",
+                Kind::OpenAi(_) => "OpenAI-compatible",
+                #[cfg(feature = "aws")]
+                Kind::Bedrock(_) => "Bedrock",
+            };
+            format!("{} ({kind})", model.name)
+        });
+        let store = match &settings.redis {
+            Some(redis) => format!("Redis, prefix {}", redis.prefix),
+            None => format!("embedded, in {}", settings.state.display()),
+        };
+        let controller = if settings.controller.runs { "watches and acts" } else { "does not run here" };
+        Self(vec![
+            (
+                "listens on",
+                format!("http://{}  (/v1 for OpenAI clients, /metrics, /healthz, /api/v1)", settings.listen),
+            ),
+            (
+                "loaded",
+                format!(
+                    "{} intents, {} titles, {} alarms, {} diagnosis trees, {} policies ({from})",
+                    shop.understanding.intents().count(),
+                    shop.understanding.titles().len(),
+                    book.rules.names().len(),
+                    book.trees.len(),
+                    book.policies.len()
+                ),
+            ),
+            ("models", models.collect::<Vec<_>>().join(", ")),
+            ("store", store),
+            ("controller", format!("{controller} as {}", settings.node)),
+        ])
+    }
+}
+
+impl fmt::Display for Banner {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Banto {}", env!("CARGO_PKG_VERSION"))?;
+        self.0.iter().try_for_each(|(what, how)| write!(f, "\n  {what:<11} {how}"))
+    }
+}

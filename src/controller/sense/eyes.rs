@@ -1,0 +1,50 @@
+//! What a controller sees by: the engines' registries, this process, events that came in, and whatever other sources put
+//! into the same history on their own time.
+
+use std::{
+    mem,
+    sync::{Arc, Mutex, PoisonError},
+};
+
+use async_trait::async_trait;
+
+use super::{engine::EngineSource, history::History, process::ProcessSource};
+use crate::{
+    clock::Timestamp,
+    controller::{event::Event, query::Series, reconcile::Senses},
+};
+
+/// Events on their way to a controller.
+pub type Inbox = Arc<Mutex<Vec<Event>>>;
+
+/// A controller's eyes.
+pub struct Eyes {
+    /// The engines.
+    pub engines: EngineSource,
+    /// This process, where `/proc` shows it.
+    pub process: Option<ProcessSource>,
+    /// Where all of it is remembered.
+    pub history: Arc<History>,
+    /// What was announced since the last look.
+    pub inbox: Inbox,
+}
+
+#[async_trait]
+impl Senses for Eyes {
+    async fn look(&mut self, now: Timestamp) {
+        if let Some(process) = &mut self.process {
+            process.look(now);
+        }
+        self.engines.look(&self.history, now);
+        let events = mem::take(&mut *self.inbox.lock().unwrap_or_else(PoisonError::into_inner));
+        events.into_iter().for_each(|event| self.history.note(event));
+    }
+
+    fn series(&self) -> &(dyn Series + Send + Sync) {
+        &*self.history
+    }
+
+    fn events(&self, since: Timestamp) -> Vec<Event> {
+        self.history.events_since(since)
+    }
+}
