@@ -4,6 +4,8 @@
 #[cfg(feature = "aws")]
 #[path = "it/actuators.rs"]
 mod actuators;
+#[path = "it/alarms.rs"]
+mod alarms;
 #[path = "it/architecture.rs"]
 mod architecture;
 #[path = "it/embedders.rs"]

@@ -84,7 +84,7 @@ impl MetricQuery {
         }
         let Some(metric) = catalogue::find(&self.metric) else {
             let hint = did_you_mean(&self.metric, catalogue::ALL.iter().map(|metric| metric.name));
-            return Some(format!("no metric is called `{}`{hint}. docs/metrics.md lists them", self.metric));
+            return Some(format!("no metric of docs/metrics.md is called `{}`{hint}", self.metric));
         };
         let unknown = self.dimensions.iter().find(|(label, _)| !metric.labels.contains(&label.as_str()));
         match (unknown, metric.kind, self.statistic) {

@@ -126,7 +126,7 @@ impl Rules {
 }
 
 fn unknown<'a>(name: &str, known: impl IntoIterator<Item = &'a str>) -> String {
-    format!("no alarm is called `{name}`{}. `alarms/` defines them", did_you_mean(name, known))
+    format!("no alarm in `alarms/` is called `{name}`{}", did_you_mean(name, known))
 }
 
 impl Reader<'_> {

@@ -174,6 +174,6 @@ fn function(word: &str, at: usize) -> Result<Function, Misprint> {
     Function::ALL.iter().copied().find(|function| function.name() == word).ok_or_else(|| {
         let hint = did_you_mean(word, known());
         let all: Vec<_> = known().collect();
-        Misprint::new(at, format!("no function is called `{word}`{hint}. Known: {}", all.join(", ")))
+        Misprint::new(at, format!("no function is called `{word}`, only {}{hint}", all.join(", ")))
     })
 }
