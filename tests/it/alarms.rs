@@ -62,7 +62,10 @@ fn a_unit_test_that_cannot_be_read_is_a_mistake_in_a_file() {
     let folder = folder(&[("alarms/a.yaml", ALARM), ("alarms/tests/a.yaml", test)]);
     let (code, text) = alarms(folder.path(), &["test", "."]);
     assert_eq!(code, 78, "{text}");
-    assert!(text.contains("alarms/tests/a.yaml:4:32: no alarm in `alarms/` is called `Bussy`; did you mean `Busy`?"), "{text}");
+    assert!(
+        text.contains("alarms/tests/a.yaml:4:32: no alarm in `alarms/` is called `Bussy`; did you mean `Busy`?"),
+        "{text}"
+    );
 }
 
 #[test]

@@ -153,7 +153,10 @@ fn a_name_that_does_not_exist_is_told_at_its_place_in_the_file() {
     let raw: Raw = document.read(&mut problems).expect("fits");
     assert!(Expression::read(&document, &raw.r#if, Yields::Truth, &rules(), &mut problems).is_none());
     let problems: Vec<_> = problems.sorted().iter().map(ToString::to_string).collect();
-    assert!(problems[0].starts_with("p.yaml:2:12: no alarm in `alarms/` is called `Bussy`; did you mean `Busy`?"), "{problems:?}");
+    assert!(
+        problems[0].starts_with("p.yaml:2:12: no alarm in `alarms/` is called `Bussy`; did you mean `Busy`?"),
+        "{problems:?}"
+    );
     assert!(problems[1].starts_with("p.yaml:2:31: no metric of docs/metrics.md is called `reqests`"), "{problems:?}");
 }
 

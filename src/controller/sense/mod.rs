@@ -4,8 +4,8 @@
 //! [`Series`](super::query::Series). A source that cannot deliver says so ([`gaps`]) and is never guessed at.
 
 pub mod cloudwatch;
-pub mod engine;
 pub mod fetched;
+pub mod fleet;
 pub mod gaps;
 pub mod history;
 pub mod logs;

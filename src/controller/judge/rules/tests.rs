@@ -30,7 +30,10 @@ fn every_mistake_of_an_alarm_is_told_at_its_place() {
         .replace("period: 1m", "period: 7s\nevaluation_periods: 2\ntreat_missing_data: never");
     let (_, problems) = load(&text);
     assert_eq!(problems.len(), 4, "{problems:#?}");
-    assert!(problems[0].starts_with("alarms/a.yaml:3:9: no metric of docs/metrics.md is called `model.throtles`; did you mean"));
+    assert!(
+        problems[0]
+            .starts_with("alarms/a.yaml:3:9: no metric of docs/metrics.md is called `model.throtles`; did you mean")
+    );
     assert!(problems[1].starts_with("alarms/a.yaml:5:9: CloudWatch takes periods of 10s"));
     assert!(problems[2].starts_with("alarms/a.yaml:7:21: `never` is no way to treat missing data"));
     assert!(problems[3].starts_with("alarms/a.yaml:9:22: `MoreThan` is no comparison operator"));
@@ -93,7 +96,10 @@ fn circles_and_unknown_names_are_found_where_they_are_written() {
     assert_eq!(problems.len(), 3, "{problems:#?}");
     assert!(problems[0].starts_with("alarms/a.yaml:3:13: `A` and `B` wait for each other"));
     assert!(problems[1].starts_with("alarms/a.yaml:7:17: `B` and `A`"));
-    assert!(problems[2].starts_with("alarms/a.yaml:11:13: no alarm in `alarms/` is called `Throttels`; did you mean `Throttles`?"));
+    assert!(
+        problems[2]
+            .starts_with("alarms/a.yaml:11:13: no alarm in `alarms/` is called `Throttels`; did you mean `Throttles`?")
+    );
 }
 
 #[test]
