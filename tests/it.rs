@@ -11,6 +11,9 @@ mod architecture;
 #[cfg(feature = "aws")]
 #[path = "it/bedrock.rs"]
 mod bedrock;
+#[cfg(feature = "aws")]
+#[path = "it/deploy.rs"]
+mod deploy;
 #[path = "it/embedders.rs"]
 mod embedders;
 #[path = "it/fleet.rs"]

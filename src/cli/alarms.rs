@@ -1,11 +1,12 @@
 //! `banto alarms`: one subcommand, one file.
 
+mod deploy;
 mod replay;
 mod test;
 
 use clap::Subcommand;
 
-use super::Exit;
+use super::{Exit, cloud::Mode};
 
 /// Tests, replays, plans and applies alarms.
 #[derive(Debug, clap::Args)]
@@ -20,6 +21,10 @@ enum Command {
     Test(test::Args),
     /// Runs one alarm over recorded rows and says what it would have said.
     Replay(replay::Args),
+    /// Shows what would change in CloudWatch; ends with 2 when something would.
+    Plan(deploy::Args),
+    /// Changes CloudWatch's alarms to what the files say.
+    Apply(deploy::Args),
 }
 
 /// Runs the command.
@@ -27,5 +32,7 @@ pub fn run(args: Args) -> Exit {
     match args.command {
         Command::Test(args) => test::run(&args),
         Command::Replay(args) => replay::run(&args),
+        Command::Plan(args) => deploy::run(&args, Mode::Plan),
+        Command::Apply(args) => deploy::run(&args, Mode::Apply),
     }
 }

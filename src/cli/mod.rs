@@ -3,6 +3,7 @@
 pub mod alarms;
 pub mod approve;
 pub mod check;
+pub mod cloud;
 pub mod dashboards;
 pub mod docs;
 pub mod drill;

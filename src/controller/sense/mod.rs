@@ -7,6 +7,7 @@ pub mod cloudwatch;
 pub mod engine;
 pub mod eyes;
 pub mod fetched;
+pub mod fleet;
 pub mod gaps;
 pub mod history;
 pub mod logs;

@@ -25,7 +25,7 @@ use crate::{
         judge::rules::Rules,
         query::Series,
         reconcile::{Controller, Parts, Senses},
-        sense::{engine::EngineSource, history::History},
+        sense::{fleet::EngineSource, history::History},
     },
     drill::{offset::Offset, story::AlarmTurn},
     ids::AlarmName,

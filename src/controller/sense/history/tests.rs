@@ -1,6 +1,6 @@
 use super::*;
 use crate::{
-    controller::{query::Statistic, sense::engine::EngineSource},
+    controller::{query::Statistic, sense::fleet::EngineSource},
     telemetry::catalogue::{ATTEMPTS, LOOKUPS, MODEL_LATENCY, POOL_ACTIVE},
 };
 
