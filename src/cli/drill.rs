@@ -13,6 +13,7 @@ use crate::{
     config::{files::Files, problem::Problems},
     drill::{
         expect::Side,
+        house::House,
         plan::Plan,
         report::{html, json, text},
         run::{Played, play},
@@ -103,7 +104,7 @@ fn run_one(args: &RunArgs) -> Exit {
         Only::Without => Side::Without,
     });
     let progress = Progress::new();
-    let played = play(&plan, args.seed.unwrap_or(plan.seed), only, not_yet, |side, done| progress.show(side, done));
+    let played = play(&plan, args.seed.unwrap_or(plan.seed), only, House::open, |side, done| progress.show(side, done));
     progress.clear();
     match played {
         Ok(played) => report(args, &played),
@@ -179,9 +180,4 @@ impl Progress {
             eprint!("\r\x1b[K");
         }
     }
-}
-
-/// The engine is not wired yet.
-fn not_yet(_: crate::drill::fleet::Setting<'_>) -> Result<std::sync::Arc<dyn crate::drill::fleet::Fleet>, String> {
-    Err("the engine is not wired yet".into())
 }

@@ -11,6 +11,7 @@
 pub mod expect;
 pub mod fleet;
 pub mod grade;
+pub mod house;
 pub mod ledger;
 pub mod offset;
 pub mod plan;

@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use bytes::Bytes;
 use http::{HeaderValue, Request, Response, header};
 use hyper::body::Incoming;
 
@@ -14,6 +15,7 @@ use crate::{
     api::{body, hints, keys::Keys, payload::Payload},
     engine::{
         answer::{Engine, Refusal},
+        asked::{Caller, Hints},
         measure::Timer,
     },
 };
@@ -33,20 +35,25 @@ pub struct Chat {
 impl Chat {
     /// Answers one request, in OpenAI's form whatever happens.
     pub async fn answer(&self, request: Request<Incoming>) -> Response<Payload> {
-        match self.try_answer(request).await {
-            Ok(response) => response,
-            Err(error) => {
-                self.engine.measures.error(error.label());
-                refuse(&error)
-            }
+        match self.read(request).await {
+            Ok((caller, hints, body)) => self.converse(caller, hints, body).await,
+            Err(error) => self.refuse(&error),
         }
     }
 
-    async fn try_answer(&self, request: Request<Incoming>) -> Result<Response<Payload>, ApiError> {
+    /// Answers a request that was read already, whoever brought it: the listener, or a drill.
+    pub async fn converse(&self, caller: Caller, hints: Hints, body: Bytes) -> Response<Payload> {
+        self.try_converse(caller, hints, body).await.unwrap_or_else(|error| self.refuse(&error))
+    }
+
+    async fn read(&self, request: Request<Incoming>) -> Result<(Caller, Hints, Bytes), ApiError> {
         let (head, body) = request.into_parts();
         let caller = self.keys.caller(&head.headers).map_err(|unknown| ApiError::unauthorized(unknown.given))?;
         let hints = hints::read(&head.headers)?;
-        let body = body::read(body, self.largest).await?;
+        Ok((caller, hints, body::read(body, self.largest).await?))
+    }
+
+    async fn try_converse(&self, caller: Caller, hints: Hints, body: Bytes) -> Result<Response<Payload>, ApiError> {
         let timer = Timer::start(self.engine.measures.clone());
         let asked = request::read(body, caller, hints, &self.models)?;
         let wanted = Wanted { stream: asked.stream, include_usage: asked.include_usage };
@@ -55,6 +62,11 @@ impl Chat {
             Refusal::NotCached => ApiError::not_cached(),
         })?;
         reply::respond(answer, wanted, timer).await
+    }
+
+    fn refuse(&self, error: &ApiError) -> Response<Payload> {
+        self.engine.measures.error(error.label());
+        refuse(error)
     }
 
     /// `GET /v1/models`.

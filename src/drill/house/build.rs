@@ -4,6 +4,7 @@ use std::sync::{Arc, Mutex};
 
 use super::{House, MODEL, Meters, Watch};
 use crate::{
+    api::{keys::Keys, openai::chat::Chat},
     app::{
         node::{self, Admitted},
         settings::Settings,
@@ -41,7 +42,8 @@ pub(super) fn house(setting: Setting<'_>) -> Result<House, String> {
     let settings = Settings::default();
     let store: Arc<dyn Store> = Arc::new(Embedded::in_memory(Limits::default(), clock));
     let knobs: Vec<_> = plan.models.iter().map(|model| ModelSettings::simulated(&model.name).defaults()).collect();
-    let defaults = EngineDefaults { rate: settings.limits.rate, burst: settings.limits.burst, ..EngineDefaults::default() };
+    let defaults =
+        EngineDefaults { rate: settings.limits.rate, burst: settings.limits.burst, ..EngineDefaults::default() };
     let board = Arc::new(Board::new(shop.knobs(&defaults, &knobs)));
     let dice = Arc::new(Dice::seeded(seed));
     let simulation = |model: &SimulatedModel| {
@@ -49,8 +51,8 @@ pub(super) fn house(setting: Setting<'_>) -> Result<House, String> {
         (model.name.clone(), model.usual.clone(), simulation)
     };
     let models: Vec<_> = plan.models.iter().map(simulation).collect();
-    let lane = |(model, (name, _, simulation)): (&SimulatedModel, &(_, _, Arc<Simulation>))| {
-        let simulated = Arc::new(Simulated::new(&**name as &str, simulation.clone(), clock));
+    let lane = |(model, (_, _, simulation)): (&SimulatedModel, &(_, _, Arc<Simulation>))| {
+        let simulated = Arc::new(Simulated::new(model.name.to_string(), simulation.clone(), clock));
         ConfiguredModel { prices: model.prices, ..ConfiguredModel::new(model.name.clone(), simulated) }
     };
     let registries: Vec<_> = (0..plan.nodes).map(|_| Arc::new(Registry::default())).collect();
@@ -71,20 +73,20 @@ pub(super) fn house(setting: Setting<'_>) -> Result<House, String> {
             },
             deadline: settings.deadline,
         };
-        node::start(parts, tasks)
+        let engine = node::start(parts, tasks);
+        Chat { engine, keys: Keys::new(Vec::new()), models: vec![MODEL.into()], largest: settings.limits.body }
     };
-    let engines = registries.iter().map(start).collect();
+    let nodes = registries.iter().map(start).collect();
     let names: Vec<_> = plan.models.iter().map(|model| model.name.clone()).collect();
     let watch = controlled.then(|| Watch::begin(&files, &registries, &board, &store, clock)).transpose()?;
     Ok(House {
         plan: plan.clone(),
-        engines,
+        nodes,
         meters: Meters::new(&registries, &names),
         models,
         board,
         watch,
         clock,
-        known: vec![MODEL.into()],
         notes: Mutex::default(),
     })
 }

@@ -23,7 +23,9 @@ pub(super) struct Meters {
 impl Meters {
     pub(super) fn new(registries: &[Arc<Registry>], models: &[ModelName]) -> Self {
         let of = |metric: &'static Metric| {
-            let node = |registry: &Arc<Registry>| models.iter().map(|model| registry.counter(metric, &[model])).collect::<Vec<_>>();
+            let node = |registry: &Arc<Registry>| {
+                models.iter().map(|model| registry.counter(metric, &[model])).collect::<Vec<_>>()
+            };
             registries.iter().flat_map(node).collect()
         };
         Self { calls: of(&ATTEMPTS), retries: of(&RETRIES), throttles: of(&THROTTLES), cost: of(&COST) }

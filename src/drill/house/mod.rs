@@ -23,13 +23,11 @@ use super::{
     watched::{self, Watched},
 };
 use crate::{
-    api::openai::{reply, request},
+    api::openai::chat::Chat,
     clock::{Clock, Timestamp},
     controller::event::Event,
     engine::{
-        answer::Engine,
         asked::{Caller, Hints},
-        measure::Timer,
         model::simulated::{Simulation, profile::Profile},
     },
     ids::ModelName,
@@ -42,13 +40,12 @@ const MODEL: &str = "banto";
 /// A fleet of real engines.
 pub struct House {
     plan: Plan,
-    engines: Vec<Arc<Engine>>,
+    nodes: Vec<Chat>,
     models: Vec<(ModelName, Profile, Arc<Simulation>)>,
     meters: Meters,
     board: Arc<Board>,
     watch: Option<Watch>,
     clock: Clock,
-    known: Vec<String>,
     notes: Mutex<Vec<Note>>,
 }
 
@@ -59,17 +56,6 @@ impl House {
     /// What is wrong with the shipped files, for people.
     pub fn open(setting: Setting<'_>) -> Result<Arc<dyn Fleet>, String> {
         build::house(setting).map(|house| Arc::new(house) as _)
-    }
-
-    async fn converse(&self, engine: &Arc<Engine>, visitor: &Visitor) -> Result<Told, String> {
-        let caller = Caller { tenant: "shop".into(), user: Some(visitor.user.clone()), tier: visitor.tier };
-        let timer = Timer::start(engine.measures.clone());
-        let asked = request::read(self.body(visitor), caller, Hints::default(), &self.known);
-        let asked = asked.map_err(|error| error.label().to_owned())?;
-        let wanted = reply::Wanted { stream: asked.stream, include_usage: asked.include_usage };
-        let answer = engine.answer(asked).await.map_err(|refusal| format!("{refusal:?}"))?;
-        let response = reply::respond(answer, wanted, timer).await.map_err(|error| error.label().to_owned())?;
-        reading::read(response).await
     }
 
     fn body(&self, visitor: &Visitor) -> Bytes {
@@ -106,15 +92,14 @@ impl House {
 #[async_trait]
 impl Fleet for House {
     fn nodes(&self) -> u32 {
-        self.engines.len() as u32
+        self.nodes.len() as u32
     }
 
     async fn ask(&self, node: u32, visitor: &Visitor) -> Result<Told, NoAnswer> {
-        let engine = &self.engines[node as usize % self.engines.len()];
-        self.converse(engine, visitor).await.map_err(|label| {
-            engine.measures.error(&label);
-            NoAnswer(label)
-        })
+        let chat = &self.nodes[node as usize % self.nodes.len()];
+        let caller = Caller { tenant: "shop".into(), user: Some(visitor.user.clone()), tier: visitor.tier };
+        let response = chat.converse(caller, Hints::default(), self.body(visitor)).await;
+        reading::read(response).await.map_err(NoAnswer)
     }
 
     async fn happen(&self, what: &What) {
@@ -127,7 +112,8 @@ impl Fleet for House {
                 }
             }
             What::Event { kind, subject } => {
-                let event = Event { at: now, kind: kind.clone(), subject: subject.clone(), details: Default::default() };
+                let event =
+                    Event { at: now, kind: kind.clone(), subject: subject.clone(), details: Default::default() };
                 if let Some(watch) = &self.watch {
                     watch.hear(event);
                 }

@@ -80,13 +80,17 @@ mod tests {
     async fn a_stream_is_an_answer_only_when_it_ended_properly() {
         let whole = "data: {\"choices\":[{\"delta\":{\"content\":\"One \"}}]}\n\ndata: {\"choices\":[{\"delta\":{\"content\":\"Piece\"}}]}\n\ndata: [DONE]\n\n";
         assert_eq!(read(response(whole)).await.map(|told| told.text), Ok("One Piece".into()));
-        let cut = "data: {\"choices\":[{\"delta\":{\"content\":\"One \"}}]}\n\ndata: {\"error\":{\"message\":\"x\"}}\n\n";
+        let cut =
+            "data: {\"choices\":[{\"delta\":{\"content\":\"One \"}}]}\n\ndata: {\"error\":{\"message\":\"x\"}}\n\n";
         assert_eq!(read(response(cut)).await, Err("cut".into()));
     }
 
     #[tokio::test]
     async fn a_body_is_read_whole() {
         let body = "{\"banto\":{},\"choices\":[{\"message\":{\"content\":\"Yes.\"}}]}";
-        assert_eq!(read(response(body)).await.map(|told| (told.source, told.text)), Ok((Source::Primary, "Yes.".into())));
+        assert_eq!(
+            read(response(body)).await.map(|told| (told.source, told.text)),
+            Ok((Source::Primary, "Yes.".into()))
+        );
     }
 }

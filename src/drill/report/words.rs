@@ -35,10 +35,13 @@ pub fn label(measure: Measure) -> &'static str {
 pub fn value(grade: &Grade, measure: Measure) -> String {
     match (grade.show(measure), measure) {
         (Shown::Number(n), _) if n.is_infinite() => "never".into(),
+        (Shown::Number(n), Measure::Cost) if n < 1.0 => format!("${n:.4}"),
         (Shown::Number(n), Measure::Cost) => format!("${n:.2}"),
         (Shown::Number(n), Measure::P50 | Measure::P99) => format!("{:.2} s", n / 1e3),
-        (Shown::Number(n), Measure::Detect | Measure::Diagnose | Measure::Mitigate | Measure::Recover) => span(n),
-        (Shown::Number(n), Measure::Harmed) => span(n),
+        (
+            Shown::Number(n),
+            Measure::Detect | Measure::Diagnose | Measure::Mitigate | Measure::Recover | Measure::Harmed,
+        ) => span(n),
         (Shown::Number(n), _) => thousands(n as u64),
         (Shown::Word(word), _) => word,
         (Shown::Nothing, _) => "—".into(),
