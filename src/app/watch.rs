@@ -25,7 +25,7 @@ use crate::{
         reconcile::{Controller, Parts},
         rulebook::Rulebook,
         sense::{
-            engine::EngineSource,
+            fleet::EngineSource,
             eyes::{Eyes, Inbox},
             history::History,
             process::ProcessSource,

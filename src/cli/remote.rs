@@ -18,10 +18,10 @@ const LONGEST: usize = 64 << 20;
 #[derive(Clone, Debug, clap::Args)]
 pub struct Remote {
     /// The running Banto.
-    #[arg(long, default_value = "http://127.0.0.1:8080", env = "BANTO_SERVER")]
+    #[arg(long, global = true, default_value = "http://127.0.0.1:8080", env = "BANTO_SERVER")]
     server: String,
     /// An operator's or viewer's token.
-    #[arg(long, env = "BANTO_TOKEN", hide_env_values = true)]
+    #[arg(long, global = true, env = "BANTO_TOKEN", hide_env_values = true)]
     token: Option<String>,
 }
 

@@ -1,6 +1,6 @@
 //! `banto serve`.
 
-use std::path::PathBuf;
+use std::{io::IsTerminal, path::PathBuf};
 
 use tracing_subscriber::EnvFilter;
 
@@ -58,6 +58,6 @@ fn log(json: bool) {
     if json {
         log.json().init();
     } else {
-        log.with_target(false).init();
+        log.with_target(false).with_ansi(std::io::stderr().is_terminal()).init();
     }
 }

@@ -8,7 +8,7 @@ use std::{
 
 use async_trait::async_trait;
 
-use super::{engine::EngineSource, history::History, process::ProcessSource};
+use super::{fleet::EngineSource, history::History, process::ProcessSource};
 use crate::{
     clock::Timestamp,
     controller::{event::Event, query::Series, reconcile::Senses},

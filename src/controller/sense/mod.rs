@@ -4,7 +4,6 @@
 //! [`Series`](super::query::Series). A source that cannot deliver says so ([`gaps`]) and is never guessed at.
 
 pub mod cloudwatch;
-pub mod engine;
 pub mod eyes;
 pub mod fetched;
 pub mod fleet;

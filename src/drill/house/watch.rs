@@ -1,7 +1,14 @@
-//! Placeholder until the controller lands.
+//! The controller of a run: the shipped alarms, trees and policies, a journal in memory, and nothing but the engines' own
+//! measurements to see by.
+
+use std::{
+    sync::{Arc, Mutex, PoisonError},
+};
+
+use async_trait::async_trait;
+
 use crate::{
     clock::{Clock, Timestamp},
-<<<<<<< HEAD
     config::{files::Files, problem::Problems},
     controller::{
         act::{
@@ -11,44 +18,116 @@ use crate::{
             knobs::Knobs,
         },
         alarm::AlarmState,
-        decide::{Limits, validate},
-        diagnose::trees::Trees,
+        decide::Limits,
         event::Event,
         incident::Incident,
-        judge::rules::Rules,
         query::Series,
         reconcile::{Controller, Parts, Senses},
+        rulebook::Rulebook,
         sense::{fleet::EngineSource, history::History},
     },
     drill::{offset::Offset, story::AlarmTurn},
     ids::AlarmName,
-=======
-    config::files::Files,
-    controller::{event::Event, incident::Incident},
-    drill::story::AlarmTurn,
->>>>>>> w-drill
     knob::board::Board,
     store::Store,
     telemetry::registry::Registry,
 };
-use std::sync::Arc;
-pub(super) struct Watch;
+
+/// More incidents than a drill can have.
+const MOST_INCIDENTS: usize = 10_000;
+
+/// A controller and what it sees.
+pub(super) struct Watch {
+    controller: Controller,
+    eyes: tokio::sync::Mutex<Eyes>,
+    history: Arc<History>,
+    alarms: Mutex<Vec<(Timestamp, AlarmName, AlarmState)>>,
+}
+
 impl Watch {
+    /// Puts a controller together beside these engines.
+    ///
+    /// # Errors
+    /// What is wrong with the shipped files, or with the journal.
     pub(super) fn begin(
-        _: &Files,
-        _: &[Arc<Registry>],
-        _: &Arc<Board>,
-        _: &Arc<dyn Store>,
-        _: Clock,
+        files: &Files,
+        registries: &[Arc<Registry>],
+        board: &Arc<Board>,
+        store: &Arc<dyn Store>,
+        clock: Clock,
     ) -> Result<Self, String> {
-        Ok(Self)
+        let mut problems = Problems::default();
+        let book = Rulebook::load(files, board.catalogue(), &mut problems);
+        let Rulebook { rules, trees, policies } = problems.or(book).map_err(|problems| problems.to_string())?;
+        let journal = Arc::new(Journal::in_memory().map_err(|error| error.to_string())?);
+        let hands = Hands::default()
+            .with("knob", Arc::new(Knobs::new(board.clone(), clock)))
+            .with("clean_up", Arc::new(Cleaning(store.clone())))
+            .with("invalidate", Arc::new(Invalidating(store.clone())));
+        let own = Registry::default();
+        let limits = Limits::default();
+        let parts = Parts { rules, trees, policies, limits, board: board.clone(), hands, lease: None, journal, clock };
+        let controller = Controller::new(parts, &own).map_err(|error| error.to_string())?;
+        let history = Arc::new(History::new(&own));
+        let mut source = EngineSource::default();
+        for (number, registry) in registries.iter().enumerate() {
+            source.watch(format!("node-{number:02}").into(), registry.clone());
+        }
+        let eyes = tokio::sync::Mutex::new(Eyes { source, history: history.clone() });
+        Ok(Self { controller, eyes, history, alarms: Mutex::default() })
     }
-    pub(super) fn hear(&self, _: Event) {}
-    pub(super) async fn tick(&self, _: Timestamp) {}
+
+    /// Something was announced.
+    pub(super) fn hear(&self, event: Event) {
+        self.history.note(event);
+    }
+
+    /// One turn of the loop.
+    pub(super) async fn tick(&self, now: Timestamp) {
+        self.controller.tick(&mut *self.eyes.lock().await, now).await;
+        let mut alarms = self.alarms.lock().unwrap_or_else(PoisonError::into_inner);
+        for judged in self.controller.overview().alarms {
+            let last = alarms.iter().rev().find(|(_, alarm, _)| *alarm == judged.alarm).map(|(_, _, state)| *state);
+            if last.unwrap_or_default() != judged.state {
+                alarms.push((now, judged.alarm, judged.state));
+            }
+        }
+    }
+
+    /// The incidents so far, oldest first.
     pub(super) fn incidents(&self) -> Vec<Incident> {
-        Vec::new()
+        let mut incidents = self.controller.incidents(MOST_INCIDENTS).unwrap_or_default();
+        incidents.sort_by(|a, b| (a.opened, &a.id).cmp(&(b.opened, &b.id)));
+        incidents
     }
-    pub(super) fn turns(&self, _: Timestamp) -> Vec<AlarmTurn> {
-        Vec::new()
+
+    /// How the alarms turned, by time, apart from those that were never on.
+    pub(super) fn turns(&self, start: Timestamp) -> Vec<AlarmTurn> {
+        let alarms = self.alarms.lock().unwrap_or_else(PoisonError::into_inner);
+        let turn = |(at, alarm, to): &(Timestamp, AlarmName, AlarmState)| {
+            AlarmTurn { at: Offset::between(start, *at), alarm: alarm.to_string(), to: *to }
+        };
+        alarms.iter().map(turn).collect()
+    }
+}
+
+/// What the controller sees by.
+struct Eyes {
+    source: EngineSource,
+    history: Arc<History>,
+}
+
+#[async_trait]
+impl Senses for Eyes {
+    async fn look(&mut self, now: Timestamp) {
+        self.source.look(&self.history, now);
+    }
+
+    fn series(&self) -> &(dyn Series + Send + Sync) {
+        &*self.history
+    }
+
+    fn events(&self, since: Timestamp) -> Vec<Event> {
+        self.history.events_since(since)
     }
 }
