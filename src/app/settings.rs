@@ -346,7 +346,7 @@ mod tests {
         let told = load(text).expect_err("four mistakes");
         assert!(told.starts_with("banto.yaml:1:9: `nowhere` is not an address"), "{told}");
         for part in
-            ["banto.yaml:2:15: a Redis address", "banto.yaml:5:27: the environment has no `NO_SUCH_KEY`", "4 problems"]
+            ["banto.yaml:2:15: a Redis address", "banto.yaml:5:30: the environment has no `NO_SUCH_KEY`", "4 problems"]
         {
             assert!(told.contains(part), "{part} is missing in:\n{told}");
         }

@@ -25,6 +25,7 @@ pub struct Args {
 #[derive(Debug, Subcommand)]
 enum What {
     /// Shows one knob, or all of them.
+    #[command(visible_alias = "list")]
     Get {
         /// The knob's name.
         knob: Option<String>,

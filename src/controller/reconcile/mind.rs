@@ -98,7 +98,10 @@ impl Mind {
             let why = verdict.why().clone();
             if self.last.get(&policy).map(Why::label) != Some(why.label()) {
                 let (outcome, text) = (why.label().to_owned(), why.to_string());
-                tracing::info!(policy = %policy, outcome, why = text, "Decided.");
+                // What a policy thinks at the start is no news; its changes of mind are.
+                if self.last.contains_key(&policy) {
+                    tracing::info!(policy = %policy, outcome, why = text, "Decided.");
+                }
                 changes.decisions.push(Decided { at: now, policy: policy.clone(), outcome, why: text });
             }
             if let Verdict::Move(step, _) = &verdict {
