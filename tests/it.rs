@@ -24,6 +24,8 @@ mod licences;
 mod notify;
 #[path = "it/openai_client.rs"]
 mod openai_client;
+#[path = "it/processes.rs"]
+mod processes;
 #[cfg(feature = "aws")]
 #[path = "it/sense.rs"]
 mod sense;

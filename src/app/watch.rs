@@ -25,8 +25,8 @@ use crate::{
         reconcile::{Controller, Parts},
         rulebook::Rulebook,
         sense::{
-            fleet::EngineSource,
             eyes::{Eyes, Inbox},
+            fleet::EngineSource,
             history::History,
             process::ProcessSource,
         },

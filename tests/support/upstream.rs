@@ -8,6 +8,7 @@ use std::{
         Arc, Mutex,
         atomic::{AtomicUsize, Ordering::SeqCst},
     },
+    time::Duration,
 };
 
 use banto::tasks::Tasks;
@@ -21,6 +22,8 @@ use tokio::{
 pub enum Step {
     /// Sends these bytes.
     Send(Vec<u8>),
+    /// Thinks.
+    Wait(Duration),
     /// Does nothing until the other side has gone.
     Hang,
     /// Closes the connection.
@@ -111,6 +114,7 @@ async fn serve(mut stream: TcpStream, seen: Arc<Seen>) {
                         return;
                     }
                 }
+                Step::Wait(time) => tokio::time::sleep(time).await,
                 Step::Hang => {
                     let _ = stream.read(&mut [0; 64]).await;
                     return;

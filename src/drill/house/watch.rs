@@ -1,9 +1,7 @@
 //! The controller of a run: the shipped alarms, trees and policies, a journal in memory, and nothing but the engines' own
 //! measurements to see by.
 
-use std::{
-    sync::{Arc, Mutex, PoisonError},
-};
+use std::sync::{Arc, Mutex, PoisonError};
 
 use async_trait::async_trait;
 
@@ -104,8 +102,10 @@ impl Watch {
     /// How the alarms turned, by time, apart from those that were never on.
     pub(super) fn turns(&self, start: Timestamp) -> Vec<AlarmTurn> {
         let alarms = self.alarms.lock().unwrap_or_else(PoisonError::into_inner);
-        let turn = |(at, alarm, to): &(Timestamp, AlarmName, AlarmState)| {
-            AlarmTurn { at: Offset::between(start, *at), alarm: alarm.to_string(), to: *to }
+        let turn = |(at, alarm, to): &(Timestamp, AlarmName, AlarmState)| AlarmTurn {
+            at: Offset::between(start, *at),
+            alarm: alarm.to_string(),
+            to: *to,
         };
         alarms.iter().map(turn).collect()
     }
