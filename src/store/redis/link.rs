@@ -1,6 +1,6 @@
 //! The connection: asked with a deadline, watched, and made anew when it breaks.
 //!
-//! Redis frozen, slow or gone costs a request at most one *silence* (10 ms), and only those waiting at that moment: the
+//! Redis frozen, slow or gone costs a request at most one *silence* (10 ms with the timer), and only those waiting at that moment: the
 //! first that hears nothing puts the link in *doubt*, and from then on every call fails at once while one probe asks on.
 //! If the probe is answered the link is trusted again; if not, the connection is given up and made anew, with everything
 //! that was known through it forgotten.
