@@ -17,9 +17,7 @@ pub struct Args {
 
 #[derive(Debug, Subcommand)]
 enum Command {
-    /// Runs the unit tests of alarms: invented series, and the states expected at times.
     Test(test::Args),
-    /// Runs one alarm over recorded rows and says what it would have said.
     Replay(replay::Args),
     /// Shows what would change in CloudWatch; ends with 2 when something would.
     Plan(deploy::Args),
