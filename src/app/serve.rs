@@ -109,7 +109,13 @@ impl Loaded {
         let engine = EngineDefaults { rate: limits.rate, burst: limits.burst, ..EngineDefaults::default() };
         let models: Vec<_> = settings.models.iter().map(|model| model.defaults()).collect();
         let knobs = shop.knobs(&engine, &models);
-        let book = Rulebook::load(&files, &knobs, &mut problems);
+        let mut unfit = Problems::default();
+        let book = Rulebook::load(&files, &knobs, &mut unfit);
+        match settings.files {
+            // The shipped policies are written for two models; those that do not fit this installation are left out.
+            None => unfit.sorted().iter().for_each(|problem| warn!(%problem, "A shipped rule is not used here.")),
+            Some(_) => problems.extend(unfit),
+        }
         Ok(problems.or(Self { shop, book, knobs })?)
     }
 }
