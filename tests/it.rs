@@ -11,6 +11,8 @@ mod architecture;
 #[cfg(feature = "aws")]
 #[path = "it/bedrock.rs"]
 mod bedrock;
+#[path = "it/check.rs"]
+mod check;
 #[cfg(feature = "aws")]
 #[path = "it/deploy.rs"]
 mod deploy;
@@ -24,6 +26,8 @@ mod licences;
 mod notify;
 #[path = "it/openai_client.rs"]
 mod openai_client;
+#[path = "it/runbooks.rs"]
+mod runbooks;
 #[cfg(feature = "aws")]
 #[path = "it/sense.rs"]
 mod sense;
