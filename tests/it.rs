@@ -11,6 +11,8 @@ mod architecture;
 #[cfg(feature = "aws")]
 #[path = "it/bedrock.rs"]
 mod bedrock;
+#[path = "it/check.rs"]
+mod check;
 #[cfg(feature = "aws")]
 #[path = "it/deploy.rs"]
 mod deploy;
@@ -26,6 +28,8 @@ mod notify;
 mod openai_client;
 #[path = "it/processes.rs"]
 mod processes;
+#[path = "it/runbooks.rs"]
+mod runbooks;
 #[cfg(feature = "aws")]
 #[path = "it/sense.rs"]
 mod sense;

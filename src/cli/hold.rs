@@ -32,6 +32,7 @@ pub struct Args {
 #[derive(Serialize)]
 struct Switch<'a> {
     on: bool,
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
     revert: bool,
     by: String,
     reason: &'a str,

@@ -128,3 +128,50 @@ impl Fence for Alone {
         true
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::store::embedded::{Embedded, Limits};
+
+    fn two() -> (Lease, Lease) {
+        let clock = Clock::starting_at(Timestamp(1_000_000));
+        let store: Arc<dyn Store> = Arc::new(Embedded::in_memory(Limits::default(), clock));
+        (Lease::new(store.clone(), clock, "one".into()), Lease::new(store, clock, "two".into()))
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn of_two_controllers_one_holds_the_lease() {
+        let (one, two) = two();
+        assert_eq!(one.keep().await.expect("an answer"), Some(1));
+        assert_eq!(two.keep().await.expect("an answer"), None);
+        for _ in 0..60 {
+            tokio::time::sleep(Duration::from_secs(1)).await;
+            assert_eq!(one.keep().await.expect("an answer"), Some(1), "renewing does not change the term");
+            assert_eq!(two.keep().await.expect("an answer"), None);
+        }
+        assert!(one.holds().await && !two.holds().await);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn one_that_falls_silent_is_replaced_and_its_orders_are_fenced_off() {
+        let (one, two) = two();
+        one.keep().await.expect("an answer");
+        tokio::time::sleep(LASTS - MARGIN).await;
+        assert!(!one.holds().await, "it stops before its lease ends");
+        assert_eq!(two.keep().await.expect("an answer"), None, "and the other waits until it has ended");
+        tokio::time::sleep(MARGIN).await;
+        assert_eq!(two.keep().await.expect("an answer"), Some(2));
+        assert_eq!(one.keep().await.expect("an answer"), None);
+        assert!(two.holds().await && !one.holds().await);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_lease_that_is_given_back_is_free_at_once() {
+        let (one, two) = two();
+        one.keep().await.expect("an answer");
+        one.give_back().await.expect("an answer");
+        assert!(!one.holds().await);
+        assert_eq!(two.keep().await.expect("an answer"), Some(2));
+    }
+}

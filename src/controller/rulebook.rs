@@ -52,7 +52,7 @@ fn strangers(files: &Files, problems: &mut Problems) {
                 problems.add(
                     &document.start(),
                     format!(
-                        "nobody reads a document that starts with `{kind}:`{hint}. Start with one of {}",
+                        "nobody reads a document that starts with `{kind}:`. Start with one of {}{hint}",
                         KINDS.join(", ")
                     ),
                 );

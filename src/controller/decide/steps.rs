@@ -28,7 +28,7 @@ impl<'a, 'b> Steps<'a, 'b> {
         for (name, bounds) in bounds {
             if reader.known.knobs.get(name).is_none() {
                 let hint = did_you_mean(name, reader.known.knobs.iter().map(|(name, _)| &**name));
-                reader.wrong(bounds, format!("no knob is called `{name}`{hint}. `banto knobs list` shows them"));
+                reader.wrong(bounds, format!("no knob is called `{name}`. `banto knobs list` shows them{hint}"));
             }
         }
         Self { reader, bounds }
@@ -70,7 +70,7 @@ impl<'a, 'b> Steps<'a, 'b> {
         let knobs = self.reader.known.knobs;
         let Some((name, knob)) = knobs.iter().find(|(name, _)| ***name == *raw.knob.value) else {
             let hint = did_you_mean(&raw.knob.value, knobs.iter().map(|(name, _)| &**name));
-            let what = format!("no knob is called `{}`{hint}. `banto knobs list` shows them", raw.knob.value);
+            let what = format!("no knob is called `{}`. `banto knobs list` shows them{hint}", raw.knob.value);
             self.reader.wrong(&raw.knob, what);
             return None;
         };
@@ -170,7 +170,7 @@ impl<'a, 'b> Steps<'a, 'b> {
         if !OUTSIDE.contains(&raw.kind.value.as_str()) {
             let hint = did_you_mean(&raw.kind.value, OUTSIDE);
             let what =
-                format!("`{}` is nothing that can be changed{hint}. Use one of {}", raw.kind.value, OUTSIDE.join(", "));
+                format!("`{}` is nothing that can be changed. Use one of {}{hint}", raw.kind.value, OUTSIDE.join(", "));
             self.reader.wrong(&raw.kind, what);
             return None;
         }

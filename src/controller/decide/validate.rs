@@ -91,7 +91,7 @@ impl Reader<'_> {
             let hint = did_you_mean(&tree.value, self.known.trees.iter().map(String::as_str));
             self.wrong(
                 tree,
-                format!("no decision tree is called `{}`{hint}. `policies/diagnosis/` defines them", tree.value),
+                format!("no decision tree is called `{}`. `policies/diagnosis/` defines them{hint}", tree.value),
             );
         }
         let condition = raw.condition.as_ref().and_then(|text| self.condition(text));
