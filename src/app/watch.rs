@@ -88,7 +88,7 @@ pub async fn start(settings: &Settings, around: Surroundings, tasks: &Tasks) -> 
     let mut engines = EngineSource::default();
     engines.watch(settings.node.clone(), registry.clone());
     let process = ProcessSource::new(&registry);
-    let eyes = Eyes { engines, process, history: history.clone(), inbox };
+    let eyes = Eyes { engines, process, history: history.clone(), inbox, registry: registry.clone() };
     let notify = settings.controller.notify.clone();
     let (routes, grouping) = (notify.clone().routes(&outbound, clock, |topic| account.topic(topic)), notify.grouping);
     let dispatcher = Dispatcher::new(journal, routes.map_err(StartError::Machine)?, grouping, registry.clone());
@@ -116,6 +116,10 @@ fn on_a_thread_of_its_own(work: impl Future<Output = ()> + Send + 'static) -> Re
     let thread = std::thread::Builder::new().name("controller".into());
     thread.spawn(move || runtime.block_on(work)).map(drop).map_err(failed)
 }
+
+/// How often X-Ray sampling rules that have expired are looked for.
+#[cfg(feature = "aws")]
+const SWEEP: std::time::Duration = std::time::Duration::from_secs(300);
 
 /// What the controller does on AWS, where it may.
 #[cfg(feature = "aws")]
@@ -159,7 +163,7 @@ impl Account {
     /// Looks into CloudWatch and Logs, in the background.
     fn watch(self, history: &Arc<History>, clock: Clock, registry: &Registry, tasks: &Tasks) {
         use crate::{
-            aws::{cloudwatch::CloudWatch, logs::Logs},
+            aws::{cloudwatch::CloudWatch, logs::Logs, xray::SamplingBoost},
             controller::sense::{
                 cloudwatch::{CloudWatchSource, Terms},
                 logs::LogsSource,
@@ -168,6 +172,15 @@ impl Account {
         let Some(account) = self.account else { return };
         let metrics = CloudWatchSource::new(Box::new(CloudWatch::new(&account)), Terms::default(), registry);
         tasks.spawn_until_stopped(metrics.run(history.clone(), clock));
+        let boosts = SamplingBoost::new(&account);
+        tasks.spawn_until_stopped(async move {
+            loop {
+                tokio::time::sleep(SWEEP).await;
+                if let Err(fault) = boosts.sweep(clock.now()).await {
+                    tracing::warn!(%fault, "Expired X-Ray sampling rules could not be removed; the next sweep tries again.");
+                }
+            }
+        });
         if !self.logs.is_empty() {
             let logs = LogsSource::new(Box::new(Logs::new(&account)), self.logs);
             tasks.spawn_until_stopped(logs.run(history.clone(), clock));

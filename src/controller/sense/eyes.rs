@@ -12,6 +12,7 @@ use super::{fleet::EngineSource, history::History, process::ProcessSource};
 use crate::{
     clock::Timestamp,
     controller::{event::Event, query::Series, reconcile::Senses},
+    telemetry::registry::Registry,
 };
 
 /// Events on their way to a controller.
@@ -27,6 +28,8 @@ pub struct Eyes {
     pub history: Arc<History>,
     /// What was announced since the last look.
     pub inbox: Inbox,
+    /// Where it shows which sources deliver.
+    pub registry: Arc<Registry>,
 }
 
 #[async_trait]
@@ -38,6 +41,7 @@ impl Senses for Eyes {
         self.engines.look(&self.history, now);
         let events = mem::take(&mut *self.inbox.lock().unwrap_or_else(PoisonError::into_inner));
         events.into_iter().for_each(|event| self.history.note(event));
+        self.history.gaps(|gaps| gaps.show(&self.registry, now));
     }
 
     fn series(&self) -> &(dyn Series + Send + Sync) {
