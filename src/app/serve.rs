@@ -219,8 +219,10 @@ async fn open_store(
         ))
     })?;
     let machine = |error: &dyn std::fmt::Display| StartError::Machine(error.to_string());
-    if let Some(RedisSettings { url, prefix }) = settings.redis.clone() {
-        let options = redis::Options { url, prefix, entries: settings.limits.entries, ..redis::Options::default() };
+    if let Some(RedisSettings { url, prefix, silence }) = settings.redis.clone() {
+        let usual = redis::Options::default();
+        let silence = silence.unwrap_or(usual.silence);
+        let options = redis::Options { url, prefix, silence, entries: settings.limits.entries, ..usual };
         let store =
             redis::Redis::connect(options, clock, dice.clone(), registry, tasks).map_err(|error| machine(&error))?;
         if !store.connected(REDIS_AT_START).await {

@@ -56,6 +56,7 @@ struct RawRedis {
     url_from: Option<RawSecret>,
     #[serde(default = "prefix")]
     prefix: String,
+    silence: Option<TimeSpan>,
 }
 
 #[derive(Debug, Deserialize)]
@@ -155,6 +156,8 @@ pub struct RedisSettings {
     pub url: String,
     /// What all keys start with.
     pub prefix: String,
+    /// How long nothing may be heard before the engine goes on without it; `None` for the usual 8 ms.
+    pub silence: Option<Duration>,
 }
 
 impl std::fmt::Debug for RedisSettings {
@@ -293,7 +296,7 @@ impl RawRedis {
                 None
             }
         };
-        Some(RedisSettings { url: url?, prefix: self.prefix })
+        Some(RedisSettings { url: url?, prefix: self.prefix, silence: self.silence.map(|span| span.0) })
     }
 }
 

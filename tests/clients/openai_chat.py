@@ -24,19 +24,21 @@ assert answer.model_extra["banto"]["source"] == "primary", answer.model_extra
 
 # The same question again comes from the cache, word for word.
 again = ask("How long does shipping to Osaka take?")
-assert again.model_extra["banto"]["source"] == "exact", again.model_extra
+assert again.model_extra["banto"]["source"] in ("exact", "coalesced"), again.model_extra
 assert again.choices[0].message.content == answer.choices[0].message.content
 
 # A cached whole answer as a stream, and a stream of its own, with usage.
 chunks = list(ask("How long does shipping to Osaka take?", stream=True))
 assert "".join(c.choices[0].delta.content or "" for c in chunks if c.choices) == answer.choices[0].message.content
-assert chunks[0].model_extra["banto"]["source"] == "exact"
+assert chunks[0].model_extra["banto"]["source"] in ("exact", "coalesced")
 chunks = list(ask("Please recommend something like One Piece.", stream=True, stream_options={"include_usage": True}))
 assert len(chunks) > 3, "a stream comes in pieces"
 assert chunks[-1].usage.completion_tokens > 0
 text = "".join(c.choices[0].delta.content or "" for c in chunks if c.choices)
 whole = ask("Please recommend something like One Piece.")
-assert whole.model_extra["banto"]["source"] == "exact" and whole.choices[0].message.content == text
+# Right after a stream its answer may still be on its way into the cache; then the finished stream itself is read.
+assert whole.model_extra["banto"]["source"] in ("exact", "coalesced"), whole.model_extra
+assert whole.choices[0].message.content == text
 
 # Models, and errors of the right class.
 assert "banto" in [model.id for model in client.models.list()]

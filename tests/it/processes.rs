@@ -22,7 +22,7 @@ async fn thoughtful() -> Upstream {
 async fn a_thousand_identical_questions_to_two_processes_and_one_redis_are_one_call() {
     let (redis, upstream) = (RedisServer::start(&[]), thoughtful().await);
     let config = format!(
-        "redis: {{ url: '{}' }}\nlimits: {{ rate: 100000, burst: 100000 }}\nmodels:\n  - {{ name: primary, kind: openai, base_url: '{}/v1', model: m }}\n",
+        "redis: {{ url: '{}', silence: 500ms }}\nlimits: {{ rate: 100000, burst: 100000 }}\nmodels:\n  - {{ name: primary, kind: openai, base_url: '{}/v1', model: m }}\n",
         redis.url(),
         upstream.url("http")
     );

@@ -14,7 +14,7 @@ pub struct Settings {
     pub largest: Bytes,
     /// Answers waiting to be written; more are dropped and counted.
     pub queue: usize,
-    /// The longest a request waits for the store.
+    /// The longest a request waits for a store that is slow for everybody; one that is silent gives up by itself much earlier.
     pub store_deadline: Duration,
     /// Room of the semantic index.
     pub index: Bounds,
@@ -26,7 +26,7 @@ impl Default for Settings {
             near: Bytes(64 << 20),
             largest: Bytes(10 << 10),
             queue: 1_024,
-            store_deadline: Duration::from_millis(10),
+            store_deadline: Duration::from_millis(500),
             index: Bounds { partition: 4_096, total: 100_000 },
         }
     }
