@@ -93,7 +93,8 @@ async fn keys_decide_who_may_ask_and_tenants_share_nothing() {
     assert_eq!(post(&url, &question("What is shonen?")).await.expect("an answer").0, 401);
     assert_eq!(ask("wrong").await.0, 401);
     assert_eq!(ask("key-one").await.1["x-banto-source"], "primary");
-    assert_eq!(ask("key-one").await.1["x-banto-source"], "exact");
+    // From the cache, or from the answer that is still on its way there.
+    assert_ne!(ask("key-one").await.1["x-banto-source"], "primary");
     assert_eq!(ask("key-two").await.1["x-banto-source"], "primary", "another tenant's answer was served");
 }
 
