@@ -16,6 +16,8 @@ mod check;
 #[cfg(feature = "aws")]
 #[path = "it/deploy.rs"]
 mod deploy;
+#[path = "it/desk.rs"]
+mod desk;
 #[path = "it/embedders.rs"]
 mod embedders;
 #[path = "it/fleet.rs"]
