@@ -147,7 +147,7 @@ impl Account {
         let Some(account) = &self.account else { return hands };
         hands
             .with("ssm", Arc::new(SsmParameter::new(account.clone(), self.outbound.clone(), self.clock)))
-            .with("ecs_desired_count", Arc::new(ecs::EcsDesiredCount::new(account, FEWEST_TASKS)))
+            .with("ecs", Arc::new(ecs::EcsDesiredCount::new(account, FEWEST_TASKS)))
             .with("ecs_deployment", Arc::new(ecs::EcsDeployment::new(account)))
             .with("ecs_subnets", Arc::new(ecs::EcsSubnets::new(account)))
             .with("usage_plan", Arc::new(UsagePlan::new(account)))

@@ -6,7 +6,11 @@
 use serde::{Deserialize, Serialize};
 
 use super::{actuator::Observed, alarm::Severity};
-use crate::{clock::Timestamp, ids::PolicyName};
+use crate::{
+    clock::Timestamp,
+    ids::{IntentId, PolicyName},
+    units::TimeSpan,
+};
 
 /// How far an order is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -94,6 +98,22 @@ pub enum Purpose {
     Revert,
     /// The remedy did not help: back at once.
     RollBack,
+}
+
+/// The most entries that one clean-up may remove.
+pub const MOST_REMOVED: u64 = 50_000;
+
+/// A clean-up as an order has it: `run` makes each one different from the last.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct CleanUpOrder {
+    /// The episode it is done for.
+    pub run: String,
+    /// All entries of these intents.
+    pub intents: Vec<IntentId>,
+    /// And entries never hit that are older than this.
+    pub unused_for: TimeSpan,
+    /// At most so many.
+    pub most: u64,
 }
 
 /// One change to one thing.

@@ -254,6 +254,7 @@ async fn slow_cache_writes_under_memory_pressure_shorten_lives_and_clean_up() {
     let incident = shift.incident("CacheWriteLatencyHigh");
     assert_eq!(cause(&incident), Some("memory_pressure"));
     assert_eq!(actions(&incident), ["clean up low-value entries", "knob ttl.recommendation: 4h → 1h"]);
+    shift.stride = 10;
     shift.pass(6_000, world(false)).await;
     shift.all_is_back();
     assert_eq!(shift.incident("CacheWriteLatencyHigh").actions[1].verdict, Some(Outcome::Pass));
@@ -364,6 +365,7 @@ async fn an_organic_spike_is_admitted_and_the_limits_fall_back_slowly() {
     shift.pass(300, spike).await;
     let raised = (shift.knob("rate_limit.rate"), shift.knob("rate_limit.burst"));
     assert_eq!(raised, ("5000".into(), "8000".into()));
+    shift.stride = 10;
     shift.pass(600 + 1_400, |_| quiet()).await;
     let half_way: u64 = shift.knob("rate_limit.rate").parse().expect("a number");
     assert!((2_500..4_500).contains(&half_way), "{half_way} on the way back");

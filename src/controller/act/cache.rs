@@ -3,32 +3,17 @@
 use std::sync::Arc;
 
 use async_trait::async_trait;
-use serde::{Deserialize, Serialize};
 
 use crate::{
-    controller::actuator::{ActError, Actuator, Observed, Replay, Stamp},
-    ids::IntentId,
+    controller::{
+        actuator::{ActError, Actuator, Observed, Replay, Stamp},
+        order::{CleanUpOrder, MOST_REMOVED},
+    },
     store::{CleanUp, Store, StoreError, Tag},
-    units::TimeSpan,
 };
 
-/// The most entries that one clean-up may remove.
-pub const MOST_REMOVED: u64 = 50_000;
 /// Where the last clean-up is noted, for the whole fleet.
 const LAST_CLEAN_UP: &str = "controller/last-clean-up";
-
-/// A clean-up as an order has it: `run` makes each one different from the last.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct CleanUpOrder {
-    /// The episode it is done for.
-    pub run: String,
-    /// All entries of these intents.
-    pub intents: Vec<IntentId>,
-    /// And entries never hit that are older than this.
-    pub unused_for: TimeSpan,
-    /// At most so many.
-    pub most: u64,
-}
 
 /// Cleans up. Its claim is written before the work: a crash between the two loses the run rather than doubling it.
 pub struct Cleaning(pub Arc<dyn Store>);

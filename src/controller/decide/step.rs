@@ -10,10 +10,9 @@ use super::{
 use crate::{
     clock::Timestamp,
     controller::{
-        act::cache::CleanUpOrder,
         actuator::Observed,
         incident::Stage,
-        order::{Order, Purpose, Status},
+        order::{CleanUpOrder, Order, Purpose, Status},
     },
     digest::Digest,
     units::TimeSpan,

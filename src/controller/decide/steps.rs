@@ -9,7 +9,7 @@ use super::{
 };
 use crate::{
     config::{document::Spanned, nearest::did_you_mean},
-    controller::act::cache::MOST_REMOVED,
+    controller::order::MOST_REMOVED,
     knob::{catalogue::Bounds, catalogue::Knob, value::Value},
 };
 
