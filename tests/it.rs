@@ -16,10 +16,10 @@ mod check;
 #[cfg(feature = "aws")]
 #[path = "it/deploy.rs"]
 mod deploy;
-#[path = "it/drills.rs"]
-mod drills;
 #[path = "it/desk.rs"]
 mod desk;
+#[path = "it/drills.rs"]
+mod drills;
 #[path = "it/embedders.rs"]
 mod embedders;
 #[path = "it/fleet.rs"]
