@@ -18,6 +18,8 @@ mod check;
 mod deploy;
 #[path = "it/desk.rs"]
 mod desk;
+#[path = "it/drills.rs"]
+mod drills;
 #[path = "it/embedders.rs"]
 mod embedders;
 #[path = "it/fleet.rs"]
