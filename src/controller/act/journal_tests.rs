@@ -1,6 +1,7 @@
 //! What a restart finds.
 
 use super::*;
+use crate::controller::act::rows::DECISIONS;
 use crate::controller::{
     alarm::Severity,
     decide::{episode::Phase, state::Hold},

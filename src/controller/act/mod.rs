@@ -9,6 +9,7 @@ pub mod journal;
 pub mod knobs;
 pub mod message;
 pub mod outbox;
+mod rows;
 
 use std::{collections::BTreeMap, sync::Arc};
 

@@ -5,7 +5,10 @@ use std::collections::BTreeMap;
 use async_trait::async_trait;
 use rusqlite::{OptionalExtension, params};
 
-use super::journal::{Journal, JournalError, json, parse, put_notice};
+use super::{
+    journal::{Journal, JournalError},
+    rows::{json, parse, put_notice},
+};
 use crate::{
     clock::Timestamp,
     controller::{

@@ -16,6 +16,7 @@ mod step;
 mod steps;
 mod take_back;
 mod trigger;
+mod usurped;
 pub mod validate;
 pub mod verdict;
 

@@ -8,6 +8,7 @@ use super::{
     step,
     take_back::{next_back, next_due, share_due},
     trigger::{Holds, still_holds},
+    usurped::usurped,
     verdict::{Move, Tell, Verdict, Why},
 };
 use crate::{
@@ -298,7 +299,7 @@ fn failing(mut to: Move, why: String, now: Timestamp) -> Verdict {
 }
 
 /// A person has to look; what is in force stays until its deadline.
-fn handed(mut to: Move, why: String, now: Timestamp) -> Verdict {
+pub(super) fn handed(mut to: Move, why: String, now: Timestamp) -> Verdict {
     to.episode.turn(Turn::Handed, now);
     to.episode.failure = None;
     to.episode.outcome = Some(Outcome::Fail);
@@ -312,48 +313,4 @@ fn close(to: &mut Move, record: Record, now: Timestamp) {
     let outcome = to.episode.outcome;
     let failures = record.failures + u32::from(outcome == Some(Outcome::Fail));
     to.record = Some(Record { closed: Some(now), outcome, failures, ..record });
-}
-
-/// Somebody else turned a knob that this episode has: a person's decision stands, anything else is looked into.
-fn usurped(policy: &Policy, episode: &Episode, state: &State, seen: &Seen<'_>, now: Timestamp) -> Option<Verdict> {
-    if !matches!(episode.phase, Phase::Acting | Phase::Verifying | Phase::Holding | Phase::Reverting) {
-        return None;
-    }
-    let (applied, setting) = episode.applied.iter().filter(|applied| applied.kind == "knob").find_map(|applied| {
-        let setting = seen.settings.get(&*applied.target)?;
-        (setting.value.to_string() != applied.to).then_some((applied, setting))
-    })?;
-    let mut to = Move::of(episode);
-    to.episode.applied.retain(|other| other.target != applied.target);
-    if setting.author == "expiry" {
-        return Some(expired(to, applied, now));
-    }
-    let (target, value) = (&applied.target, &setting.value);
-    if let Some(person) = setting.author.strip_prefix("operator:") {
-        to.episode.turn(Turn::TakenOver, now);
-        to.episode.outcome = Some(Outcome::Inconclusive);
-        let text = format!("{person} set {target} to {value}; the policy leaves it to them and steps back");
-        to.note(Stage::Closed, text.clone());
-        to.tell = Some(Tell::Change(text));
-        to.record = Some(Record { closed: Some(now), ..state.record(&policy.name) });
-        return Some(to.because(Why::Goes("taken over")));
-    }
-    let author = &setting.author;
-    Some(handed(
-        to,
-        format!("{author} set {target} to {value} while {} had it; two write it now. Find out who", policy.name),
-        now,
-    ))
-}
-
-/// The deadline passed while nobody renewed it. Still needed: again. Otherwise it is back where it was.
-fn expired(mut to: Move, applied: &Applied, now: Timestamp) -> Verdict {
-    to.note(Stage::Reverted, format!("{} returned by itself at its deadline", applied.target));
-    if matches!(to.episode.phase, Phase::Verifying | Phase::Holding) {
-        to.episode.turn(Turn::Further, now);
-    }
-    if let Some(progress) = to.episode.steps.get_mut(applied.step).filter(|_| to.episode.phase == Phase::Acting) {
-        *progress = Progress::Pending;
-    }
-    to.because(Why::Goes("a deadline passed"))
 }
