@@ -1,7 +1,7 @@
 //! One request from question to answer.
 //!
 //! [`Engine::answer`] is the whole way, readable top to bottom: admit, understand, recall, coalesce, ask the models. What
-//! takes long runs in a task of its own ([`Engine::lead`]), detached from the client that asked first, and writes into an
+//! takes long runs in a task of its own (`Engine::lead`), detached from the client that asked first, and writes into an
 //! [`AnswerLog`] that everybody reads.
 
 use std::{sync::Arc, time::Duration};

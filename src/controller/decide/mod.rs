@@ -2,7 +2,7 @@
 //!
 //! [`decide`] looks at the level of things, never at edges: the same state and the same sight give the same decision,
 //! after a restart as on any other day. Missing data never starts a remedy and never ends one. A policy without an open
-//! episode is weighed in [`consider`]; one with an open episode goes on in [`progress`].
+//! episode is weighed in `consider`; one with an open episode goes on in `progress`.
 
 pub mod apart;
 pub mod conflict;

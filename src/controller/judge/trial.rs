@@ -1,7 +1,7 @@
 //! Unit tests of alarms: invented series, and the states expected at times.
 //!
 //! A document `alarm_test: what it shows` says how a series went, one value per `interval`, in the notation that users of
-//! promtool know (see [`notation`](super::notation)), and which alarm stands how after some time. A value is what was
+//! promtool know (see `notation`), and which alarm stands how after some time. A value is what was
 //! measured in its interval: of a counter, how much it grew.
 
 use std::{collections::BTreeMap, time::Duration};

@@ -1,9 +1,9 @@
 //! Answers from the cache: exact, then semantic; kept, expired, jittered, invalidated.
 //!
-//! A question is looked up by its key first, in this process ([`near`]) and then in the store, which is the truth. Only
-//! then, if it stands alone, questions that may mean the same are looked for ([`search`]): same partition (scope, context,
+//! A question is looked up by its key first, in this process (`near`) and then in the store, which is the truth. Only
+//! then, if it stands alone, questions that may mean the same are looked for (`search`): same partition (scope, context,
 //! intent, titles), similar enough, and past every gate, because no threshold alone is safe. Writing happens behind the
-//! answer's back ([`write`]), and what other nodes do is followed ([`follow`]).
+//! answer's back (`write`), and what other nodes do is followed (`follow`).
 //!
 //! The cache is an optimisation: a store or an embedder that is slow or away makes a miss, never an error.
 

@@ -1,7 +1,7 @@
 //! What a question is about: its intent and entities, whether it stands alone, and what decides it.
 //!
 //! All of it is data: [`intent`] reads `policies/intents.yaml`, [`titles`] reads `policies/titles.yaml`, [`lexicon`] reads
-//! `policies/language.yaml`. A question is folded to one spelling ([`normalise`]), split ([`words`]), read once against the
+//! `policies/language.yaml`. A question is folded to one spelling ([`mod@normalise`]), split ([`words`]), read once against the
 //! dictionaries ([`reading`]) and condensed to what must be equal in two questions with one answer ([`signature`]).
 //! This costs a few microseconds for a short question, and no more for a long one: beyond [`LONGEST`] bytes a text is
 //! a document, which is looked up byte by byte and never by meaning.

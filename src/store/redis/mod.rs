@@ -2,9 +2,9 @@
 //!
 //! - Entries are MessagePack under a TTL; a put compares the generations of its tags inside Redis, so that no fill that
 //!   began before an invalidation can write an old answer back, whatever the order of messages.
-//! - Generations are known in process and pushed ([`known`]); a broken connection voids what is held ([`Change::Lost`]).
+//! - Generations are known in process and pushed (`known`); a broken connection voids what is held ([`Change::Lost`]).
 //! - Leads are leases under a random token; a release is pushed to those who wait for it.
-//! - Away, frozen or full, Redis costs hit rate ([`link`]): calls fail at once, invalidations count on this node and are
+//! - Away, frozen or full, Redis costs hit rate (`link`): calls fail at once, invalidations count on this node and are
 //!   told later.
 
 mod entries;
