@@ -63,8 +63,6 @@ pub enum Exit {
     Differs,
     /// The operator's files are wrong: 78, `EX_CONFIG`.
     Misconfigured,
-    /// This part does not exist yet: 70.
-    NotBuilt,
 }
 
 impl Termination for Exit {
@@ -74,10 +72,6 @@ impl Termination for Exit {
             Self::Failed => ExitCode::FAILURE,
             Self::Differs => ExitCode::from(2),
             Self::Misconfigured => ExitCode::from(78),
-            Self::NotBuilt => {
-                eprintln!("banto: this command does not exist yet");
-                ExitCode::from(70)
-            }
         }
     }
 }

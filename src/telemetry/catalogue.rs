@@ -170,6 +170,12 @@ mod tests {
     use super::*;
 
     #[test]
+    fn the_docs_page_is_up_to_date() {
+        let page = page();
+        assert!(include_str!("../../docs/metrics.md") == page, "run `banto docs metrics > docs/metrics.md`");
+    }
+
+    #[test]
     fn no_two_metrics_share_a_name() {
         let names: std::collections::BTreeSet<_> = ALL.iter().map(|metric| metric.name).collect();
         assert_eq!(names.len(), ALL.len());
