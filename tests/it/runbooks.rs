@@ -322,6 +322,7 @@ fn throttled(shift: &Shift, secondary_too: bool) -> Vec<Measured> {
         of("model.attempts", "model", "secondary", second),
         of("model.throttles", "model", "primary", first / 2.0),
         of("model.throttles", "model", "secondary", refused),
+        of("answers", "source", "degraded", refused),
         of("model.retries", "model", "primary", retries),
         of("cache.lookups", "result", "miss", 30.0),
         of("cache.lookups", "result", "exact", 30.0),
