@@ -2,7 +2,7 @@
 
 use std::{
     io::IsTerminal,
-    path::PathBuf,
+    path::{Path, PathBuf},
     sync::{Mutex, PoisonError},
 };
 
@@ -53,6 +53,9 @@ struct RunArgs {
     /// Writes the report with charts to this file, as one page without any outside parts.
     #[arg(long, value_name = "FILE")]
     html: Option<PathBuf>,
+    /// A folder with your own `alarms/` and `policies/`, instead of those that come with the program.
+    #[arg(long, value_name = "FOLDER")]
+    files: Option<PathBuf>,
     /// Only one of the two runs.
     #[arg(long, value_name = "RUN")]
     only: Option<Only>,
@@ -95,8 +98,8 @@ fn list(json: bool) -> Exit {
 }
 
 fn run_one(args: &RunArgs) -> Exit {
-    let plan = match find(&args.drill) {
-        Ok(plan) => plan,
+    let (files, plan) = match files(args.files.as_deref()).and_then(|files| Ok((files, find(&args.drill)?))) {
+        Ok(found) => found,
         Err(exit) => return exit,
     };
     let only = args.only.map(|only| match only {
@@ -104,7 +107,13 @@ fn run_one(args: &RunArgs) -> Exit {
         Only::Without => Side::Without,
     });
     let progress = Progress::new();
-    let played = play(&plan, args.seed.unwrap_or(plan.seed), only, House::open, |side, done| progress.show(side, done));
+    let played = play(
+        &plan,
+        args.seed.unwrap_or(plan.seed),
+        only,
+        |setting| House::open(setting, &files),
+        |side, done| progress.show(side, done),
+    );
     progress.clear();
     match played {
         Ok(played) => report(args, &played),
@@ -113,6 +122,15 @@ fn run_one(args: &RunArgs) -> Exit {
             Exit::Failed
         }
     }
+}
+
+/// The alarms and policies to drill with.
+fn files(folder: Option<&Path>) -> Result<Files, Exit> {
+    let Some(folder) = folder else { return Ok(Files::shipped()) };
+    Files::read(folder).map_err(|error| {
+        eprintln!("banto: {} cannot be read: {error}", folder.display());
+        Exit::Failed
+    })
 }
 
 /// A drill by its name, or the only one of a file.

@@ -17,7 +17,7 @@ use super::{
     plan::{Happening, Plan},
     story::Story,
     traffic::{self, Visitor},
-    user::Shop,
+    user::Floor,
 };
 use crate::{clock::Clock, tasks::Tasks};
 
@@ -112,20 +112,20 @@ where
         let tasks = Tasks::default();
         let setting = Setting { plan, seed, controlled: side == Side::With, clock, tasks: &tasks };
         let fleet = build(setting).map_err(PlayError::Fleet)?;
-        let shop = Shop {
+        let floor = Floor {
             fleet: fleet.clone(),
             ledger: Ledger::default(),
             users: plan.users.clone(),
             clock,
             start: plan.starts_at(),
         };
-        let stage = Stage { plan, shop: Arc::new(shop), began, people: Tasks::default() };
+        let stage = Stage { plan, floor: Arc::new(floor), began, people: Tasks::default() };
         join3(stage.let_in(visitors), stage.break_things(), stage.tick(progress)).await;
         stage.people.shut_down(WIND_DOWN).await;
         stage.look().await;
         let story = fleet.story();
         tasks.shut_down(WIND_DOWN).await;
-        let (served, upstream) = stage.shop.ledger.close();
+        let (served, upstream) = stage.floor.ledger.close();
         let grade = grade(plan, &served, &upstream, story.watched.as_ref());
         Ok(Run { grade, served, upstream, story })
     })
@@ -134,7 +134,7 @@ where
 /// What makes things happen at their time.
 struct Stage<'a> {
     plan: &'a Plan,
-    shop: Arc<Shop>,
+    floor: Arc<Floor>,
     began: Instant,
     people: Tasks,
 }
@@ -143,15 +143,15 @@ impl Stage<'_> {
     async fn let_in(&self, visitors: &[Visitor]) {
         for visitor in visitors {
             self.until(visitor.at).await;
-            let (shop, visitor) = (self.shop.clone(), visitor.clone());
-            self.people.spawn(async move { shop.serve(visitor).await });
+            let (floor, visitor) = (self.floor.clone(), visitor.clone());
+            self.people.spawn(async move { floor.serve(visitor).await });
         }
     }
 
     async fn break_things(&self) {
         for Happening { at, what } in &self.plan.world {
             self.until(*at).await;
-            self.shop.fleet.happen(what).await;
+            self.floor.fleet.happen(what).await;
         }
     }
 
@@ -160,13 +160,13 @@ impl Stage<'_> {
         for second in from..=to {
             self.until(Offset(second * 1_000)).await;
             self.look().await;
-            self.shop.fleet.tick().await;
+            self.floor.fleet.tick().await;
             progress((second - from) as f64 / (to - from).max(1) as f64);
         }
     }
 
     async fn look(&self) {
-        self.shop.ledger.read_upstream(self.shop.now(), self.shop.fleet.upstream());
+        self.floor.ledger.read_upstream(self.floor.now(), self.floor.fleet.upstream());
     }
 
     async fn until(&self, at: Offset) {

@@ -18,7 +18,7 @@ use crate::{
 };
 
 /// Where people go and where it is noted.
-pub struct Shop {
+pub struct Floor {
     /// Who answers.
     pub fleet: Arc<dyn Fleet>,
     /// What is noted.
@@ -31,7 +31,7 @@ pub struct Shop {
     pub start: Timestamp,
 }
 
-impl Shop {
+impl Floor {
     /// The moment of the drill.
     pub fn now(&self) -> Offset {
         Offset::between(self.start, self.clock.now())

@@ -1,10 +1,12 @@
 //! The shipped drills, played: they show what they promise, and one seed makes one report.
 
-use std::time::Duration;
+use std::{sync::Arc, time::Duration};
 
 use banto::{
     config::files::Files,
     drill::{
+        expect::Side,
+        fleet::{Fleet, Setting},
         house::House,
         plan::{Arrivals, Plan},
         report::{html, json},
@@ -12,10 +14,14 @@ use banto::{
     },
 };
 
+fn shipped(setting: Setting<'_>) -> Result<Arc<dyn Fleet>, String> {
+    House::open(setting, &Files::shipped())
+}
+
 fn played(name: &str) -> Played {
     let plans = Plan::all(&Files::shipped()).expect("good files");
     let plan = plans.iter().find(|plan| &*plan.name == name).expect("a shipped drill");
-    play(plan, plan.seed, None, House::open, |_, _| {}).expect("it plays")
+    play(plan, plan.seed, None, shipped, |_, _| {}).expect("it plays")
 }
 
 fn holds(name: &str) {
@@ -27,6 +33,11 @@ fn holds(name: &str) {
 #[test]
 fn the_stampede_is_held_off() {
     holds("stampede");
+}
+
+#[test]
+fn the_backoff_storm_is_calmed() {
+    holds("backoff-storm");
 }
 
 /// A tenth of the people on a fleet of six, for two minutes: enough to see whether two runs differ.
@@ -46,7 +57,7 @@ fn small(mut plan: Plan) -> Plan {
 fn one_seed_makes_one_report_and_another_seed_another() {
     for plan in Plan::all(&Files::shipped()).expect("good files").into_iter().map(small) {
         let report = |seed| {
-            let played = play(&plan, seed, None, House::open, |_, _| {}).expect("it plays");
+            let played = play(&plan, seed, Some(Side::With), shipped, |_, _| {}).expect("it plays");
             (json::report(&played), html::page(&played))
         };
         let first = report(7);

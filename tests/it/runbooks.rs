@@ -304,25 +304,21 @@ async fn prompt_cache_misses_without_a_deployment_call_somebody_at_once() {
     assert!(notices[0].body.contains("watch-prompt-cache-recovery: `diagnosis.cause in"), "{}", notices[0].body);
 }
 
-/// A model that refuses half of what it is asked while it is asked.
-fn throttled(shift: &Shift, secondary_too: bool) -> Vec<Measured> {
-    let (mode, primary) = (shift.knob("engine.mode"), shift.knob("model.primary"));
-    let (first, second) = match (mode.as_str(), primary.as_str()) {
-        ("cache_only", _) => (0.0, 0.0),
-        (_, "primary") => (60.0, 5.0),
-        _ => (0.0, 60.0),
-    };
-    let retries = if shift.knob("retry.max_attempts") == "0" { 0.0 } else { first / 2.0 };
-    let refused = if secondary_too { second / 2.0 } else { 0.0 };
+/// A primary that bears 30 questions in a second, and a secondary that bears its half; or nobody who bears anything.
+fn throttled(shift: &Shift, nobody: bool) -> Vec<Measured> {
+    let share: f64 = shift.knob("share.secondary").parse().expect("a number");
+    let asked = if shift.knob("engine.mode") == "cache_only" { 0.0 } else { 60.0 };
+    let (first, second) = (asked * (1.0 - share), asked * share);
+    let refused = |asked: f64| if nobody { asked * 0.9 } else { (asked - 30.0).max(0.0) };
+    let retries = if shift.knob("retry.max_attempts") == "0" { 0.0 } else { refused(first) };
     vec![
         own("requests", 60.0),
         own("answers.errors", 0.0),
         own("coalesce.identical_in_flight", 2.0),
-        of("model.attempts", "model", "primary", first),
+        of("model.attempts", "model", "primary", first + retries),
         of("model.attempts", "model", "secondary", second),
-        of("model.throttles", "model", "primary", first / 2.0),
-        of("model.throttles", "model", "secondary", refused),
-        of("answers", "source", "degraded", refused),
+        of("model.throttles", "model", "primary", refused(first)),
+        of("model.throttles", "model", "secondary", refused(second)),
         of("model.retries", "model", "primary", retries),
         of("cache.lookups", "result", "miss", 30.0),
         of("cache.lookups", "result", "exact", 30.0),
@@ -330,12 +326,12 @@ fn throttled(shift: &Shift, secondary_too: bool) -> Vec<Measured> {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_backoff_storm_stops_retries_and_goes_to_the_secondary() {
+async fn a_backoff_storm_stops_retries_and_lets_both_models_share_the_load() {
     let mut shift = Shift::begin();
     shift.pass(200, |_| quiet()).await;
     shift.pass(45, |shift| throttled(shift, false)).await;
-    let during = (shift.knob("retry.max_attempts"), shift.knob("model.primary"), shift.knob("engine.mode"));
-    assert_eq!(during, ("0".into(), "secondary".into(), "normal".into()));
+    let during = (shift.knob("retry.max_attempts"), shift.knob("share.secondary"), shift.knob("engine.mode"));
+    assert_eq!(during, ("0".into(), "0.5".into(), "normal".into()));
     shift.pass(900, |_| quiet()).await;
     let incident = shift.incident("BackoffStorm");
     assert!(incident.actions.iter().all(|action| action.verdict == Some(Outcome::Pass)), "{:#?}", incident.timeline);
@@ -343,11 +339,13 @@ async fn a_backoff_storm_stops_retries_and_goes_to_the_secondary() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_backoff_storm_that_takes_the_secondary_along_is_answered_from_the_cache() {
+async fn models_that_refuse_nearly_everything_are_given_a_minute_of_rest() {
     let mut shift = Shift::begin();
     shift.pass(200, |_| quiet()).await;
-    shift.pass(60, |shift| throttled(shift, true)).await;
+    shift.pass(40, |shift| throttled(shift, true)).await;
     assert_eq!(shift.knob("engine.mode"), "cache_only");
+    shift.pass(60, |_| quiet()).await;
+    assert_eq!(shift.knob("engine.mode"), "normal", "nobody gets a new answer in this mode: it ends early");
     shift.pass(900, |_| quiet()).await;
     shift.all_is_back();
 }

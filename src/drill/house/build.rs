@@ -1,4 +1,4 @@
-//! Puts the fleet of a run together, from the shipped files and the drill's world.
+//! Puts the fleet of a run together, from the operator's files and the drill's world.
 
 use std::sync::{Arc, Mutex};
 
@@ -33,12 +33,13 @@ use crate::{
 /// Builds a fleet.
 ///
 /// # Errors
-/// What is wrong with the shipped files.
-pub(super) fn house(setting: Setting<'_>) -> Result<House, String> {
+/// What is wrong with the files.
+pub(super) fn house(setting: Setting<'_>, files: &Files) -> Result<House, String> {
     let Setting { plan, seed, controlled, clock, tasks } = setting;
-    let (files, mut problems) = (Files::shipped(), Problems::default());
-    let shop = Shop::load(&files, &mut problems);
-    let shop = problems.or(shop).map_err(|problems| problems.to_string())?.ok_or("no intents are shipped")?;
+    let mut problems = Problems::default();
+    let shop = Shop::load(files, &mut problems);
+    let shop =
+        problems.or(shop).map_err(|problems| problems.to_string())?.ok_or("there are no intents in policies/")?;
     let settings = Settings::default();
     let store: Arc<dyn Store> = Arc::new(Embedded::in_memory(Limits::default(), clock));
     let knobs: Vec<_> = plan.models.iter().map(|model| ModelSettings::simulated(&model.name).defaults()).collect();
@@ -78,7 +79,7 @@ pub(super) fn house(setting: Setting<'_>) -> Result<House, String> {
     };
     let nodes = registries.iter().map(start).collect();
     let names: Vec<_> = plan.models.iter().map(|model| model.name.clone()).collect();
-    let watch = controlled.then(|| Watch::begin(&files, &registries, &board, &store, clock)).transpose()?;
+    let watch = controlled.then(|| Watch::begin(files, &registries, &board, &store, clock)).transpose()?;
     Ok(House {
         plan: plan.clone(),
         nodes,

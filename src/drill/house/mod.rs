@@ -25,6 +25,7 @@ use super::{
 use crate::{
     api::openai::chat::Chat,
     clock::{Clock, Timestamp},
+    config::files::Files,
     controller::event::Event,
     engine::{
         asked::{Caller, Hints},
@@ -50,12 +51,12 @@ pub struct House {
 }
 
 impl House {
-    /// Builds the fleet of a run, within its runtime.
+    /// Builds the fleet of a run, within its runtime, with these alarms, policies and intents.
     ///
     /// # Errors
-    /// What is wrong with the shipped files, for people.
-    pub fn open(setting: Setting<'_>) -> Result<Arc<dyn Fleet>, String> {
-        build::house(setting).map(|house| Arc::new(house) as _)
+    /// What is wrong with the files, for people.
+    pub fn open(setting: Setting<'_>, files: &Files) -> Result<Arc<dyn Fleet>, String> {
+        build::house(setting, files).map(|house| Arc::new(house) as _)
     }
 
     fn body(&self, visitor: &Visitor) -> Bytes {
