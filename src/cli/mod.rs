@@ -2,6 +2,7 @@
 
 pub mod alarms;
 pub mod approve;
+pub mod cache;
 pub mod check;
 pub mod cloud;
 pub mod dashboards;
@@ -38,6 +39,8 @@ enum Command {
     Alarms(alarms::Args),
     /// Builds, plans and applies dashboards.
     Dashboards(dashboards::Args),
+    /// Looks into the cache, and measures how right its answers are.
+    Cache(cache::Args),
     /// Reads and turns knobs of a running Banto.
     Knobs(knobs::Args),
     /// Shows what happened and what was done.
@@ -84,6 +87,7 @@ pub fn run() -> Exit {
         Command::Drill(args) => drill::run(args),
         Command::Alarms(args) => alarms::run(args),
         Command::Dashboards(args) => dashboards::run(args),
+        Command::Cache(args) => cache::run(args),
         Command::Knobs(args) => knobs::run(args),
         Command::Incidents(args) => incidents::run(args),
         Command::Hold(args) => hold::run(args),

@@ -55,7 +55,7 @@ pub struct Hints {
 }
 
 /// Why semantic recall does not apply to a request, whatever its words.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum NotAlone {
     /// More than one choice is asked for.
     SeveralChoices,
@@ -67,6 +67,19 @@ pub enum NotAlone {
     UnseenReferent,
     /// The caller or the intent does not allow it.
     NotAllowed,
+}
+
+impl NotAlone {
+    /// The reason in words.
+    pub fn label(self) -> &'static str {
+        match self {
+            Self::SeveralChoices => "several choices",
+            Self::Tools => "tools",
+            Self::NotAQuestion => "not a question",
+            Self::UnseenReferent => "unseen referent",
+            Self::NotAllowed => "not allowed",
+        }
+    }
 }
 
 /// One request.

@@ -9,6 +9,7 @@
 
 mod compact;
 pub mod embed;
+pub mod evaluate;
 pub mod explain;
 pub mod feedback;
 mod follow;
@@ -19,6 +20,7 @@ pub mod labels;
 pub mod live;
 mod meters;
 mod near;
+pub mod proportion;
 mod search;
 pub mod settings;
 pub mod write;

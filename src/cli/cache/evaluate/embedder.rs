@@ -1,0 +1,73 @@
+//! Which embedder an evaluation uses.
+
+use std::{sync::Arc, time::Duration};
+
+use http::{HeaderValue, Uri};
+
+use crate::{
+    engine::{
+        recall::embed::{
+            Embedder,
+            endpoint::{Endpoint, Service},
+            hashed::Hashed,
+        },
+        understand::Understanding,
+    },
+    outbound::Outbound,
+};
+
+/// The longest wait for one vector; nobody waits for an answer here.
+const DEADLINE: Duration = Duration::from_secs(10);
+
+/// The built-in embedder, or an OpenAI-compatible service.
+#[derive(Debug, clap::Args)]
+pub(super) struct Choice {
+    /// `hashed` (built in), or the address of an OpenAI-compatible embeddings service.
+    #[arg(long, default_value = "hashed")]
+    embedder: String,
+    /// The service's model.
+    #[arg(long, default_value = "text-embedding-3-small")]
+    model: String,
+    /// How many numbers its vectors have.
+    #[arg(long, default_value_t = 1_536)]
+    dimensions: usize,
+    /// The service's key.
+    #[arg(long, env = "BANTO_EMBEDDER_KEY", hide_env_values = true)]
+    key: Option<String>,
+}
+
+impl Choice {
+    /// The embedder.
+    ///
+    /// # Errors
+    /// For people, when the address or the key cannot be used.
+    pub(super) fn open(&self, shop: &Understanding) -> Result<Arc<dyn Embedder>, String> {
+        if self.embedder == "hashed" {
+            return Ok(Arc::new(Hashed::new(shop.lexicon().clone())));
+        }
+        let url: Uri = self.embedder.parse().map_err(|_| self.unknown())?;
+        if url.scheme().is_none() {
+            return Err(self.unknown());
+        }
+        let service = Service {
+            url,
+            model: self.model.clone(),
+            authorization: self.key.as_deref().map(bearer).transpose()?,
+            dimensions: self.dimensions,
+            deadline: DEADLINE,
+        };
+        let outbound = Outbound::new().map_err(|error| error.to_string())?;
+        Ok(Arc::new(Endpoint::new(service, outbound)))
+    }
+
+    fn unknown(&self) -> String {
+        format!("`{}` is no embedder: use `hashed` or an address such as http://host/v1/embeddings", self.embedder)
+    }
+}
+
+fn bearer(key: &str) -> Result<HeaderValue, String> {
+    let mut value = HeaderValue::from_str(&format!("Bearer {key}"))
+        .map_err(|_| "the embedder's key has characters that no header may have".to_owned())?;
+    value.set_sensitive(true);
+    Ok(value)
+}
