@@ -1,12 +1,7 @@
 //! Labelled pairs of questions in a file: one pair a line, parted by tabs.
 //!
-//! ```text
-//! # kept question <tab> new question <tab> 1 for one answer, 0 for two <tab> what kind of pair it is
-//! when is naruto out	when will naruto be released	1	paraphrase
-//! when is naruto out	when is boruto out	0	title
-//! ```
-//!
-//! Empty lines and lines that start with `#` say nothing; the kind may be left out.
+//! A kept question, a new one, 1 when they have one answer and 0 when they have two, and perhaps the kind of pair it is.
+//! Empty lines and lines that start with `#` say nothing.
 
 /// Two questions and whether they have one answer.
 #[derive(Clone, Debug, PartialEq, Eq)]
