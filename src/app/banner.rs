@@ -44,6 +44,7 @@ impl Banner {
                 ),
             ),
             ("models", models.collect::<Vec<_>>().join(", ")),
+            ("embedder", settings.embedder.to_string()),
             ("store", store),
             ("controller", format!("{controller} as {}", settings.node)),
         ])

@@ -43,7 +43,7 @@ use crate::{
     config::{files::Files, problem::Problems},
     controller::{rulebook::Rulebook, sense::eyes::Inbox},
     dice::Dice,
-    engine::{admit::Limit, recall::embed::hashed::Hashed},
+    engine::admit::Limit,
     knob::{
         self,
         board::Board,
@@ -140,12 +140,14 @@ async fn start(settings: Settings, loaded: Loaded, tasks: &Tasks) -> Result<Arc<
         models.push(built.model);
     }
     let names: Vec<_> = models.iter().map(|model| model.name.to_string()).collect();
+    let words = shop.understanding.lexicon().clone();
+    let embedder = settings.embedder.clone().build(words).await.map_err(StartError::Machine)?;
     let limits = &settings.limits;
     let parts = node::Parts {
         models,
         store: store.clone(),
         board: board.clone(),
-        embedder: Arc::new(Hashed::new(shop.understanding.lexicon().clone())),
+        embedder,
         registry: registry.clone(),
         clock,
         dice,

@@ -1,5 +1,7 @@
 //! `banto.yaml`: what this process is to be. Every field has a default, so that no file at all is a good file.
 
+pub mod embedder;
+
 use std::{
     net::SocketAddr,
     path::{Path, PathBuf},
@@ -8,6 +10,7 @@ use std::{
 
 use serde::Deserialize;
 
+use self::embedder::{EmbedderSettings, RawEmbedder};
 use crate::{
     api::keys::Holder,
     config::{
@@ -37,6 +40,7 @@ struct Raw {
     files: Option<Spanned<String>>,
     redis: Option<RawRedis>,
     models: Option<ModelsConfig>,
+    embedder: Option<RawEmbedder>,
     aliases: Vec<String>,
     keys: Vec<RawKey>,
     token: Option<RawSecret>,
@@ -120,6 +124,8 @@ pub struct Settings {
     pub redis: Option<RedisSettings>,
     /// The models, the primary first.
     pub models: Vec<ModelSettings>,
+    /// How questions become vectors.
+    pub embedder: EmbedderSettings,
     /// Other names under which clients may ask.
     pub aliases: Vec<String>,
     /// Keys of tenants; empty lets everybody in.
@@ -262,6 +268,9 @@ impl Raw {
                 Some(models) => models.validate(document, problems),
                 None => ["primary", "secondary"].map(ModelSettings::simulated).into(),
             },
+            embedder: self
+                .embedder
+                .map_or(EmbedderSettings::Hashed, |embedder| embedder.validate(document, folder, problems)),
             limits: self.limits.validate(document, problems),
             aliases: self.aliases,
             controller: ControllerSettings {

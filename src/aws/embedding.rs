@@ -67,7 +67,7 @@ impl BedrockEmbedder {
     pub fn new(account: &Account, model: &str, dimensions: usize, deadline: Duration) -> Self {
         let once = aws_config::retry::RetryConfig::disabled();
         let config = aws_sdk_bedrockruntime::config::Builder::from(account.config()).retry_config(once).build();
-        let name = format!("{model}-{dimensions}");
+        let name = format!("bedrock/{model}-{dimensions}");
         Self { client: Client::from_conf(config), model: model.into(), name, dimensions, deadline }
     }
 

@@ -18,6 +18,7 @@ fn endpoint(upstream: &Upstream) -> Endpoint {
         model: "small".into(),
         authorization: Some("Bearer key-1".parse().expect("a header")),
         dimensions: 3,
+        shorten: true,
         deadline: Duration::from_millis(300),
     };
     Endpoint::new(service, Outbound::new().expect("root certificates"))
@@ -34,6 +35,7 @@ async fn an_endpoint_is_asked_in_openais_form() {
         "{request}"
     );
     assert!(request.contains(r#""input":"when is [title] out","model":"small""#), "{request}");
+    assert!(request.contains(r#""dimensions":3"#), "{request}");
 }
 
 #[tokio::test]

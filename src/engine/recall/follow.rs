@@ -15,6 +15,8 @@ use crate::{
 
 /// Entries read at once while the index is built.
 const PAGE: usize = 256;
+/// Entries placed in one go before others get their turn on this thread.
+const AT_ONCE: u32 = 8;
 /// The pause after a page that could not be read.
 const PAUSE: Duration = Duration::from_secs(5);
 
@@ -29,11 +31,13 @@ pub(super) fn start(recall: &Arc<Recall>, tasks: &Tasks) {
 
 impl Recall {
     async fn follow(self: Arc<Self>, mut changes: broadcast::Receiver<Change>, behind: Arc<Notify>) {
+        let mut turns = Turns::default();
         loop {
             match changes.recv().await {
                 Ok(Change::Stored(entry)) => {
                     self.near.renew(&entry, self.clock.now());
                     self.place(&entry);
+                    turns.next().await;
                 }
                 Ok(Change::Invalidated(tags)) => self.near.drop_tagged(&tags),
                 Ok(Change::Removed(key)) => {
@@ -52,18 +56,21 @@ impl Recall {
 
     /// Reads all entries into the index, whenever changes may have been missed.
     async fn catch_up(self: Arc<Self>, behind: Arc<Notify>) {
+        let mut turns = Turns::default();
         loop {
             behind.notified().await;
             let mut cursor = None;
             loop {
                 match self.store.page(cursor, PAGE).await {
                     Ok((entries, next)) => {
-                        entries.iter().for_each(|entry| self.place(entry));
+                        for entry in entries {
+                            self.place(&entry);
+                            turns.next().await;
+                        }
                         cursor = next;
                         if cursor.is_none() {
                             break;
                         }
-                        tokio::task::yield_now().await;
                     }
                     Err(_) => sleep(PAUSE).await,
                 }
@@ -71,11 +78,27 @@ impl Recall {
         }
     }
 
-    /// Puts an entry into the index, if it may be found by meaning.
+    /// Puts an entry into the index, if it may be found by meaning and is not there yet.
     fn place(&self, entry: &Entry) {
         let Some((partition, vector)) = &entry.frame else { return };
+        if self.index.holds(partition, &entry.key, entry.fresh_until) {
+            return;
+        }
         let signature = self.understanding.signature(&entry.question, &entry.intent, &entry.entities);
         let slot = Slot { key: entry.key, signature, fresh_until: entry.fresh_until, keep_until: entry.keep_until };
         self.index.add(*partition, slot, vector);
+    }
+}
+
+/// Lets others run on this thread now and then: half a million entries take a while.
+#[derive(Default)]
+struct Turns(u32);
+
+impl Turns {
+    async fn next(&mut self) {
+        self.0 += 1;
+        if self.0.is_multiple_of(AT_ONCE) {
+            tokio::task::yield_now().await;
+        }
     }
 }

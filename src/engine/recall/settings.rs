@@ -27,7 +27,7 @@ impl Default for Settings {
             largest: Bytes(10 << 10),
             queue: 1_024,
             store_deadline: Duration::from_millis(500),
-            index: Bounds { partition: 4_096, total: 100_000 },
+            index: Bounds { partition: 500_000, total: 500_000 },
         }
     }
 }

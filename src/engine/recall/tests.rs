@@ -1,3 +1,5 @@
+mod embedders;
+
 use std::{
     sync::{Arc, LazyLock},
     time::Duration,

@@ -20,6 +20,8 @@ pub struct Service {
     pub authorization: Option<header::HeaderValue>,
     /// How many numbers its vectors have.
     pub dimensions: usize,
+    /// Whether it is asked for so many: for models that can shorten their vectors.
+    pub shorten: bool,
     /// The longest wait; after it the look-up is a miss.
     pub deadline: Duration,
 }
@@ -45,11 +47,14 @@ struct Embedding {
 impl Endpoint {
     /// An embedder that asks this service.
     pub fn new(service: Service, outbound: Outbound) -> Self {
-        Self { name: format!("{}-{}", service.model, service.dimensions), service, outbound }
+        Self { name: format!("openai/{}-{}", service.model, service.dimensions), service, outbound }
     }
 
     fn request(&self, text: &str) -> Result<Request<bytes::Bytes>, http::Error> {
-        let body = serde_json::json!({ "model": self.service.model, "input": text, "encoding_format": "float" });
+        let mut body = serde_json::json!({ "model": self.service.model, "input": text, "encoding_format": "float" });
+        if self.service.shorten {
+            body["dimensions"] = self.service.dimensions.into();
+        }
         let mut request = Request::post(self.service.url.clone()).header(header::CONTENT_TYPE, "application/json");
         if let Some(authorization) = &self.service.authorization {
             request = request.header(header::AUTHORIZATION, authorization);

@@ -1,10 +1,12 @@
 //! Embedders: a text as a direction in space, so that texts of one meaning point the same way.
 //!
-//! [`hashed`] is the default: no download, a few microseconds, for wordings that share their words. [`endpoint`] asks an
-//! OpenAI-compatible `/embeddings` service. Others (Bedrock, a local model) stand behind the same trait.
+//! [`hashed`] is the default: no download, a few microseconds, for wordings that share their words. [`local`] runs a model
+//! on this machine, [`endpoint`] asks an OpenAI-compatible `/embeddings` service; Bedrock's models stand behind the same
+//! trait in [`crate::aws`].
 
 pub mod endpoint;
 pub mod hashed;
+pub mod local;
 
 use async_trait::async_trait;
 
@@ -14,6 +16,9 @@ pub enum EmbedError {
     /// It took too long.
     #[error("the embedder did not answer in time; the question counts as a miss")]
     Timeout,
+    /// It has more to do than it can.
+    #[error("the embedder has more questions waiting than it may; this one counts as a miss")]
+    Busy,
     /// It could not be asked.
     #[error("the embedder cannot be reached: {0}. Check its address and key")]
     Unreachable(String),
