@@ -26,6 +26,9 @@ mod embedders;
 mod fleet;
 #[path = "it/licences.rs"]
 mod licences;
+#[cfg(feature = "local-embedder")]
+#[path = "it/local_embedder.rs"]
+mod local_embedder;
 #[path = "it/notify.rs"]
 mod notify;
 #[path = "it/openai_client.rs"]

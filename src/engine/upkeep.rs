@@ -45,6 +45,7 @@ fn follow(engine: &Engine, shown: &Shown) {
     }
     shown.mode.set(mode(&engine.board));
     shown.version.set(engine.board.version() as f64);
+    shown.indexed.set(engine.recall.indexed() as f64);
 }
 
 /// 0 normal, 1 secondary_only, 2 cache_only.
@@ -59,6 +60,7 @@ fn mode(board: &Board) -> f64 {
 struct Shown {
     mode: Arc<Gauge>,
     version: Arc<Gauge>,
+    indexed: Arc<Gauge>,
     entries: Arc<Gauge>,
     memory: Arc<Gauge>,
     evictions: Arc<Counter>,
@@ -69,6 +71,7 @@ impl Shown {
         Self {
             mode: registry.gauge(&catalogue::MODE, &[]),
             version: registry.gauge(&catalogue::KNOB_VERSION, &[]),
+            indexed: registry.gauge(&catalogue::CACHE_INDEXED, &[]),
             entries: registry.gauge(&catalogue::CACHE_ENTRIES, &[]),
             memory: registry.gauge(&catalogue::CACHE_MEMORY, &[]),
             evictions: registry.counter(&catalogue::EVICTIONS, &[]),

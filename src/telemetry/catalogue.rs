@@ -89,6 +89,9 @@ catalogue! {
     FEEDBACK = Counter "feedback" None ["source", "verdict"] "api/feedback": "Feedback by the answer's source and verdict (helpful, unhelpful).";
     CACHE_WRITES = Counter "cache.writes" None ["result"] "engine/recall": "Cache writes by result: stored, dropped (queue full), refused (too large, no TTL), stale (an invalidation came first), failed.";
     WRITE_LATENCY = Distribution "cache.write_latency" Seconds [] "engine/recall": "Duration of one cache write, off the path of the answer.";
+    EMBEDDER_LATENCY = Distribution "embedder.latency" Seconds [] "engine/recall": "Time until a question had its vector, or was known to get none.";
+    EMBEDDER_FAILURES = Counter "embedder.failures" None ["reason"] "engine/recall": "Questions that got no vector and were misses: timeout, busy (queue full), unreachable, unusable answer.";
+    CACHE_INDEXED = Gauge "cache.indexed" None [] "engine/recall": "Entries that this node can find by meaning.";
     CACHE_ENTRIES = Gauge "cache.entries" None [] "store": "Entries in the store.";
     CACHE_BYTES = Gauge "cache.bytes" Bytes ["intent"] "store": "Bytes of stored entries by intent.";
     CACHE_MEMORY = Gauge "cache.memory_utilization" Ratio [] "store": "Used share of the store's memory limit. Absent without a limit.";

@@ -93,3 +93,54 @@ mod bedrock {
         }
     }
 }
+
+/// `banto serve` with the embedder of its configuration.
+mod configured {
+    use super::*;
+    use crate::support::banto::{Banto, exchange, get, question};
+
+    async fn source(banto: &Banto, text: &str) -> String {
+        let url = banto.url("/v1/chat/completions");
+        let (_, headers, body) = exchange("POST", &url, &[], &question(text)).await.expect("an answer");
+        headers.get("x-banto-source").and_then(|value| value.to_str().ok()).map_or(body, Into::into)
+    }
+
+    async fn indexed(banto: &Banto) -> bool {
+        let (_, text) = get(&banto.url("/metrics")).await.expect("metrics");
+        text.lines().any(|line| line.strip_prefix("banto_cache_indexed ").is_some_and(|count| count != "0"))
+    }
+
+    #[tokio::test]
+    async fn a_service_named_in_the_configuration_is_asked_and_its_vectors_find_other_wordings() {
+        let json = "content-type: application/json\r\n";
+        let upstream =
+            Upstream::start([vec![response("200 OK", json, r#"{"data":[{"embedding":[0.5,-1,0]}]}"#)]]).await;
+        let embedder = format!(
+            "embedder: {{ kind: openai, base_url: '{}', model: small, dimensions: 3, deadline: 5s }}\n",
+            upstream.url("http")
+        );
+        let banto = Banto::start(&embedder).await;
+        assert!(banto.log().contains("small (OpenAI-compatible, 3 numbers)"), "{}", banto.log());
+        source(&banto, "When does One Piece volume 110 come out?").await;
+        while !indexed(&banto).await {
+            tokio::time::sleep(Duration::from_millis(10)).await;
+        }
+        assert_eq!(source(&banto, "When will One Piece vol. 110 be released?").await, "semantic");
+        assert!(upstream.requests().iter().all(|request| request.starts_with("POST /v1/embeddings ")));
+    }
+
+    #[tokio::test]
+    async fn an_embedder_that_never_answers_costs_no_answer() {
+        let upstream = Upstream::start([vec![Step::Hang]]).await;
+        let embedder = format!(
+            "embedder: {{ kind: openai, base_url: '{}', model: small, dimensions: 3, deadline: 100ms }}\n",
+            upstream.url("http")
+        );
+        let banto = Banto::start(&embedder).await;
+        let asked = "When does One Piece volume 110 come out?";
+        assert_eq!(source(&banto, asked).await, "primary");
+        while source(&banto, asked).await != "exact" {
+            tokio::time::sleep(Duration::from_millis(10)).await;
+        }
+    }
+}

@@ -33,7 +33,7 @@ use std::sync::Arc;
 use tokio::{sync::mpsc, time::timeout};
 
 use self::{
-    embed::Embedder,
+    embed::{Embedder, measured::Measured},
     feedback::{Answers, Given, Judged, Pairing},
     hit::{Age, Hit},
     index::Index,
@@ -97,6 +97,7 @@ impl Recall {
     /// A cache with its background work: the writer, the follower of the store's changes and of the knobs.
     pub fn start(parts: Parts, settings: Settings, tasks: &Tasks) -> Arc<Self> {
         let Parts { store, understanding, embedder, board, registry, clock, dice } = parts;
+        let embedder: Arc<dyn Embedder> = Arc::new(Measured::new(embedder, &registry));
         let (jobs, waiting) = mpsc::channel(settings.queue.max(1));
         let recall = Arc::new(Self {
             near: Near::new(settings.near),
@@ -194,6 +195,11 @@ impl Recall {
         self.meters.false_positive(given.intent, Signal::Feedback);
         self.answers.bar(pairing);
         Judged::Barred
+    }
+
+    /// How many kept questions can be found by meaning.
+    pub fn indexed(&self) -> usize {
+        self.index.len()
     }
 
     /// Pairs of questions with a verdict.

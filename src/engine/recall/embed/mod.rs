@@ -7,6 +7,7 @@
 pub mod endpoint;
 pub mod hashed;
 pub mod local;
+pub mod measured;
 
 use async_trait::async_trait;
 
@@ -25,6 +26,21 @@ pub enum EmbedError {
     /// What it said is no vector of the expected length.
     #[error("the embedder's answer cannot be used: {0}. Check the model's name and its dimensions")]
     Unusable(String),
+}
+
+impl EmbedError {
+    /// Every reason there is.
+    pub const REASONS: [&str; 4] = ["timeout", "busy", "unreachable", "unusable"];
+
+    /// The metric label.
+    pub fn reason(&self) -> &'static str {
+        match self {
+            Self::Timeout => "timeout",
+            Self::Busy => "busy",
+            Self::Unreachable(_) => "unreachable",
+            Self::Unusable(_) => "unusable",
+        }
+    }
 }
 
 /// Turns texts into vectors.
