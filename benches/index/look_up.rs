@@ -54,9 +54,21 @@ pub fn measure(size: usize) {
     for cosine in [0.98, 0.95, 0.93, 0.90, 0.85] {
         look_up(&index, &mut data, &sources, &all, cosine);
     }
+    remove(&index, size);
     let exact = exact_time(&all);
     println!("for comparison    {exact:?} to compare with everything");
-    remove(&index, size);
+    drop(index);
+    scattered(&mut data, size);
+}
+
+/// The other extreme: every entry in a partition of its own.
+fn scattered(data: &mut Data, size: usize) {
+    let index = Index::new(DIMENSIONS, Bounds { partition: size, total: size });
+    let vector = small(&data.vector());
+    let before = resident();
+    (0..size).for_each(|number| index.add(key(number), slot(number), &vector));
+    let memory = resident() - before;
+    println!("alone each        {memory:.0} MiB, {:.0} bytes an entry", memory * f64::from(1 << 20) / size as f64);
 }
 
 fn look_up(index: &Index, data: &mut Data, sources: &[Vec<f32>], all: &[i8], cosine: f32) {

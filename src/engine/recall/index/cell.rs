@@ -1,6 +1,9 @@
 //! A cell: entries whose vectors lie near each other.
 
-use super::{Slot, vectors::Vectors};
+use super::{
+    Slot,
+    vectors::{GROWTH, Vectors},
+};
 use crate::digest::Digest;
 
 /// An entry in a cell.
@@ -36,6 +39,9 @@ impl Cell {
     }
 
     pub(super) fn push(&mut self, member: Member, vector: &[i8]) {
+        if self.members.len() == self.members.capacity() {
+            self.members.reserve_exact(self.len().clamp(1, GROWTH));
+        }
         self.members.push(member);
         self.vectors.push(vector);
     }
@@ -55,11 +61,10 @@ impl Cell {
         if at >= self.len() {
             return None;
         }
-        to.vectors.push(self.vectors.get(at));
         let member = self.members.swap_remove(at);
-        self.vectors.swap_remove(at);
         let key = member.slot.key;
-        to.members.push(member);
+        to.push(member, self.vectors.get(at));
+        self.vectors.swap_remove(at);
         Some(key)
     }
 }

@@ -51,7 +51,7 @@ impl Scale {
 pub(super) struct Partition {
     scale: Scale,
     cells: Vec<Cell>,
-    /// The direction of each cell.
+    /// The direction of each cell; none while there is only one.
     centres: Vectors,
     len: usize,
 }
@@ -91,7 +91,6 @@ impl Partition {
     pub(super) fn add(&mut self, home: usize, member: Member, vector: &[i8]) {
         if self.cells.is_empty() {
             self.cells.push(Cell::new(self.centres.dimensions()));
-            self.centres.push(vector);
         }
         if let Some(cell) = self.cells.get_mut(home) {
             cell.push(member, vector);
@@ -213,7 +212,10 @@ impl Partition {
         let Plan { cell, centres, moves } = plan;
         let is_divided = centres.is_some();
         if let Some([first, second]) = centres {
-            self.centres.set(cell, &first);
+            match self.centres.len() {
+                0 => self.centres.push(&first),
+                _ => self.centres.set(cell, &first),
+            }
             self.centres.push(&second);
             self.cells.push(Cell::new(self.centres.dimensions()));
         }

@@ -18,7 +18,7 @@ pub(super) struct Probe {
 }
 
 /// Room is made for so many more vectors at once, so that half-full lists cost little memory.
-const GROWTH: usize = 32;
+pub(super) const GROWTH: usize = 32;
 
 impl Probe {
     pub(super) fn new(vector: &[i8]) -> Self {
