@@ -54,6 +54,7 @@ impl Choice {
             model: self.model.clone(),
             authorization: self.key.as_deref().map(bearer).transpose()?,
             dimensions: self.dimensions,
+            shorten: false,
             deadline: DEADLINE,
         };
         let outbound = Outbound::new().map_err(|error| error.to_string())?;

@@ -132,8 +132,8 @@ impl Model {
         let dimensions = self.manifest.dimensions;
         match (shape, self.manifest.pooling) {
             ([1, found], _) if *found == dimensions => Some(numbers.to_vec()),
-            ([1, 1.., found], Pooling::Cls) if *found == dimensions => numbers.get(..dimensions).map(<[f32]>::to_vec),
-            ([1, tokens @ 1.., found], Pooling::Mean) if *found == dimensions => {
+            ([1, _, found], Pooling::Cls) if *found == dimensions => numbers.get(..dimensions).map(<[f32]>::to_vec),
+            ([1, tokens, found], Pooling::Mean) if *found == dimensions && *tokens > 0 => {
                 let mut mean = vec![0.0; dimensions];
                 for vector in numbers.chunks_exact(dimensions) {
                     mean.iter_mut().zip(vector).for_each(|(mean, number)| *mean += number / *tokens as f32);
