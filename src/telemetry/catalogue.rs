@@ -112,7 +112,7 @@ catalogue! {
     ATTEMPT_ERRORS = Counter "model.errors" None ["model", "class"] "engine/model": "Failed attempts by class: throttled, overloaded, server, timeout, connect, cut, garbage, invalid, refused, unknown.";
     THROTTLES = Counter "model.throttles" None ["model"] "engine/model": "Attempts that the model refused for its own load (429, throttling, overloaded).";
     RETRIES = Counter "model.retries" None ["model"] "engine/model": "Attempts after the first on the same model for one request.";
-    RETRIES_REFUSED = Counter "model.retries_refused" None ["reason"] "engine/model": "Retries not made, by reason: budget, attempts, deadline, brake.";
+    RETRIES_REFUSED = Counter "model.retries_refused" None ["reason"] "engine/model": "Retries not made, by reason: budget, attempts, deadline, brake, load.";
     MODEL_LATENCY = Distribution "model.latency" Seconds ["model"] "engine/model": "Duration of successful attempts.";
     MODEL_TTFT = Distribution "model.ttft" Seconds ["model"] "engine/model": "Time to the first token of successful attempts.";
     BREAKER_OPEN = Gauge "model.breaker_open" None ["model"] "engine/model": "1 while the circuit breaker refuses traffic, 0.5 while it probes, 0 while closed.";

@@ -35,6 +35,11 @@ fn the_stampede_is_held_off() {
     holds("stampede");
 }
 
+#[test]
+fn the_backoff_storm_is_calmed_and_the_controller_makes_nothing_worse() {
+    holds("backoff-storm");
+}
+
 /// A tenth of the people on a fleet of six, for two minutes: enough to see whether two runs differ.
 fn small(mut plan: Plan) -> Plan {
     (plan.nodes, plan.warm_up, plan.lasts) = (6, Duration::from_secs(30), Duration::from_secs(120));

@@ -319,6 +319,7 @@ fn throttled(shift: &Shift, nobody: bool) -> Vec<Measured> {
         of("model.attempts", "model", "secondary", second),
         of("model.throttles", "model", "primary", refused(first)),
         of("model.throttles", "model", "secondary", refused(second)),
+        of("model.breaker_open", "model", "primary", 0.0),
         of("model.retries", "model", "primary", retries),
         of("cache.lookups", "result", "miss", 30.0),
         of("cache.lookups", "result", "exact", 30.0),

@@ -221,10 +221,14 @@ impl Cascade {
         let (mut backoff, mut retries) = (Backoff::default(), 0);
         loop {
             let failure = match lane.attempt(errand).await {
-                Ok(answer) => return Ok(answer),
+                Ok(answer) => {
+                    lane.credit.earn();
+                    return Ok(answer);
+                }
                 Err(failure) => failure,
             };
             self.note(lane, &failure, errand);
+            let bears_more = !failure.class.is_throttle() || lane.credit.spend();
             if errand.writer.has_begun() || !failure.class.may_retry() || is_left_alone(lane, &failure, others) {
                 return Err(failure);
             }
@@ -235,6 +239,7 @@ impl Cascade {
                 sends_left: MOST_SENDS.saturating_sub(errand.sends).saturating_sub(others as u32),
                 wait,
                 time_left: errand.time_left(),
+                bears_more: bears_more || others == 0,
             };
             if let Err(reason) = self.may_retry(&standing, course).await {
                 self.refused[reason as usize].inc();

@@ -14,6 +14,7 @@ use super::{
     failure::{Class, Failure},
     pool::{Full, Pool},
     prices::Prices,
+    retry::Credit,
     usage::Usage,
 };
 use crate::{
@@ -54,6 +55,7 @@ pub(super) struct Lane {
     pub(super) name: ModelName,
     pub(super) pool: Pool,
     pub(super) breaker: Breaker,
+    pub(super) credit: Credit,
     pub(super) meters: Meters,
     source: Source,
     kind: Arc<dyn Model>,
@@ -73,7 +75,7 @@ impl Lane {
         let ConfiguredModel { name, kind, pool, breaker, deadlines, prices } = model;
         let breaker = Breaker::new(name.clone(), breaker, metrics, dice, clock);
         let (pool, meters) = (Pool::new(&name, pool, metrics), Meters::new(&name, metrics));
-        Self { name, pool, breaker, meters, source, kind, deadlines, prices }
+        Self { name, pool, breaker, credit: Credit::default(), meters, source, kind, deadlines, prices }
     }
 
     /// Whether this is the first model of the configuration.

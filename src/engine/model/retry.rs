@@ -47,11 +47,13 @@ pub enum Refused {
     Deadline,
     /// The storm brake is on: `retry.max_attempts` is 0.
     Brake,
+    /// The model refuses too much of what it is asked, and another can be asked instead.
+    Load,
 }
 
 impl Refused {
     /// All reasons, for metrics.
-    pub const ALL: [Self; 4] = [Self::Budget, Self::Attempts, Self::Deadline, Self::Brake];
+    pub const ALL: [Self; 5] = [Self::Budget, Self::Attempts, Self::Deadline, Self::Brake, Self::Load];
 
     /// The metric label.
     pub fn label(self) -> &'static str {
@@ -60,6 +62,7 @@ impl Refused {
             Self::Attempts => "attempts",
             Self::Deadline => "deadline",
             Self::Brake => "brake",
+            Self::Load => "load",
         }
     }
 }
@@ -77,6 +80,8 @@ pub struct Standing {
     pub wait: Duration,
     /// How much time the request has left.
     pub time_left: Duration,
+    /// Whether the model bears a retry, or is the only one that can be asked.
+    pub bears_more: bool,
 }
 
 impl Standing {
@@ -91,9 +96,46 @@ impl Standing {
             Err(Refused::Attempts)
         } else if self.wait >= self.time_left {
             Err(Refused::Deadline)
+        } else if !self.bears_more {
+            Err(Refused::Load)
         } else {
             Ok(())
         }
+    }
+}
+
+/// How far this node trusts a model that refuses for its load to take a retry. Refusals use it up, answers earn it back.
+///
+/// A retry is as much load as a question. One refusal among many answers is bad luck, and a retry mends it; a model that
+/// refuses one attempt in six or more gets worse by being asked again, and the whole fleet finds out at the same moment. So
+/// the first refusal may be retried, the ones after it only once enough answers have come.
+#[derive(Debug)]
+pub struct Credit {
+    left: Mutex<f64>,
+}
+
+impl Default for Credit {
+    fn default() -> Self {
+        Self { left: Mutex::new(Self::MOST) }
+    }
+}
+
+impl Credit {
+    const MOST: f64 = 4.0;
+    /// What an answer earns; a refusal costs 1.
+    const EARNED: f64 = 0.2;
+
+    /// The model answered.
+    pub fn earn(&self) {
+        let mut left = self.left.lock().unwrap_or_else(PoisonError::into_inner);
+        *left = (*left + Self::EARNED).min(Self::MOST);
+    }
+
+    /// The model refused; whether it may be asked again all the same.
+    pub fn spend(&self) -> bool {
+        let mut left = self.left.lock().unwrap_or_else(PoisonError::into_inner);
+        *left = (*left - 1.0).max(0.0);
+        *left > Self::MOST / 2.0
     }
 }
 
@@ -158,6 +200,7 @@ mod tests {
         sends_left: 3,
         wait: Duration::from_millis(100),
         time_left: Duration::from_secs(30),
+        bears_more: true,
     };
 
     #[test]
@@ -167,6 +210,7 @@ mod tests {
         assert_eq!(Standing { retries: 2, ..STANDING }.judge(), Err(Refused::Attempts));
         assert_eq!(Standing { sends_left: 0, ..STANDING }.judge(), Err(Refused::Attempts));
         assert_eq!(Standing { time_left: STANDING.wait, ..STANDING }.judge(), Err(Refused::Deadline));
+        assert_eq!(Standing { bears_more: false, ..STANDING }.judge(), Err(Refused::Load));
     }
 
     #[test]
@@ -175,6 +219,21 @@ mod tests {
         let taken = |alone: &mut Alone, at| (0..200).filter(|_| alone.take(at, 100)).count();
         assert_eq!(taken(&mut alone, Timestamp(59_000)), 10);
         assert_eq!(taken(&mut alone, Timestamp(60_000)), 10);
+    }
+
+    #[test]
+    fn a_refusal_now_and_then_may_be_retried_one_in_six_may_not() {
+        let retried = |answers: usize| {
+            let credit = Credit::default();
+            let refusal = |_| {
+                (0..answers).for_each(|_| credit.earn());
+                credit.spend()
+            };
+            (0..100).map(refusal).filter(|may| *may).count()
+        };
+        assert_eq!(retried(9), 100, "one in ten");
+        assert!(retried(4) <= 4, "one in five: {}", retried(4));
+        assert_eq!(retried(0), 1, "refused by everybody at the same moment, each node tries once more");
     }
 
     proptest! {

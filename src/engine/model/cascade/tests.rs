@@ -111,6 +111,21 @@ async fn in_an_outage_of_a_minute_fifteen_requests_send_at_most_four_attempts_to
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_model_that_refuses_everybody_is_retried_once_and_then_passed_over() {
+    let shop = Shop::open(2);
+    for _ in 0..20 {
+        assert!(shop.ask().await.expect("an answer").is_primary);
+    }
+    shop.primary.strike(Fault::outage(FaultKind::Throttle).for_share(Ratio::basis_points(3_500)));
+    for _ in 0..60 {
+        shop.ask().await.expect("an answer");
+    }
+    let retries = shop.metrics.counter(&catalogue::RETRIES, &["primary"]).get();
+    assert!(retries <= 4, "{retries} retries of a model that refuses a third of its attempts");
+    assert!(shop.refused(Refused::Load) >= 10, "{}", shop.refused(Refused::Load));
+}
+
+#[tokio::test(start_paused = true)]
 async fn the_storm_brake_leaves_one_attempt_for_each_model() {
     let shop = Shop::open(0);
     shop.primary.strike(Fault::outage(FaultKind::Throttle));
