@@ -1,9 +1,13 @@
 //! The engines that a drill asks, and the controller that may watch them.
 
+use std::sync::Arc;
+
 use async_trait::async_trait;
 
 use super::{
+    facts::Facts,
     ledger::Upstream,
+    offset::Offset,
     plan::{Plan, What},
     question::Question,
     story::Story,
@@ -33,13 +37,18 @@ pub struct Told {
     pub source: Source,
     /// Its words.
     pub text: String,
+    /// What it is called in feedback.
+    pub trace: String,
 }
 
 impl Told {
-    /// Whether it speaks of what was asked. Words that stand in for an answer claim nothing, so they cannot be wrong.
-    pub fn answers(&self, question: &Question) -> bool {
+    /// Whether it speaks of what was asked, and says what was true between asking and its end. Words that stand in for an
+    /// answer claim nothing, so they cannot be wrong.
+    pub fn answers(&self, question: &Question, facts: &Facts, asked: Offset, ended: Offset) -> bool {
+        let true_of = |topic: &Arc<str>| facts.bear_out(topic, &self.text, asked, ended);
         matches!(self.source, Source::Static | Source::Degraded)
             || question.about.iter().all(|word| self.text.contains(word.as_str()))
+                && question.fact.as_ref().is_none_or(true_of)
     }
 }
 
@@ -60,11 +69,17 @@ pub trait Fleet: Send + Sync {
     /// When it ended in an error, before or after its first word.
     async fn ask(&self, node: u32, visitor: &Visitor) -> Result<Told, NoAnswer>;
 
+    /// A user says that an answer did not help.
+    async fn complain(&self, node: u32, trace: &str);
+
     /// Lets something happen to the world.
     async fn happen(&self, what: &What);
 
     /// A second has passed: what is due every second is done.
     async fn tick(&self);
+
+    /// Whether something goes on that is to be looked at each second.
+    fn is_busy(&self) -> bool;
 
     /// What all engines have asked of models so far.
     fn upstream(&self) -> Upstream;

@@ -67,6 +67,10 @@ pub struct Grade {
     /// Seconds in which users were harmed.
     #[serde(skip)]
     pub harmed_s: u64,
+    /// 95 % of the writes of the last day were kept by the store within this time. Unit: milliseconds. `None`: no writes,
+    /// or a store that takes no time.
+    #[serde(skip)]
+    pub write_ms: Option<f64>,
 }
 
 /// One thing that was done.

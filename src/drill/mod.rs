@@ -9,6 +9,7 @@
 //! their own, so both runs of a drill meet the same people asking the same things at the same moments.
 
 pub mod expect;
+pub mod facts;
 pub mod fleet;
 pub mod grade;
 pub mod house;

@@ -8,6 +8,7 @@ use crate::dice::Dice;
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Template {
     parts: Vec<Part>,
+    fact: Option<Arc<str>>,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -26,6 +27,8 @@ pub struct Question {
     pub text: String,
     /// What was filled into the blanks.
     pub about: Vec<String>,
+    /// The topic of which a right answer says what is true.
+    pub fact: Option<Arc<str>>,
 }
 
 impl Template {
@@ -48,12 +51,17 @@ impl Template {
             rest = tail;
         }
         parts.push(Part::Text(rest.to_owned()));
-        Ok(Self { parts })
+        Ok(Self { parts, fact: None })
+    }
+
+    /// The same, and a right answer says what is true of this topic.
+    pub fn with_fact(self, fact: Option<Arc<str>>) -> Self {
+        Self { fact, ..self }
     }
 
     /// Fills the blanks.
     pub fn fill(&self, dice: &Dice) -> Question {
-        let mut question = Question { text: String::new(), about: Vec::new() };
+        let mut question = Question { text: String::new(), about: Vec::new(), fact: self.fact.clone() };
         for part in &self.parts {
             let word = match part {
                 Part::Text(text) => {

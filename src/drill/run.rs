@@ -116,6 +116,7 @@ where
             fleet: fleet.clone(),
             ledger: Ledger::default(),
             users: plan.users.clone(),
+            facts: plan.facts.clone(),
             clock,
             start: plan.starts_at(),
         };
@@ -126,7 +127,8 @@ where
         let story = fleet.story();
         tasks.shut_down(WIND_DOWN).await;
         let (served, upstream) = stage.floor.ledger.close();
-        let grade = grade(plan, &served, &upstream, story.watched.as_ref());
+        let mut grade = grade(plan, &served, &upstream, story.watched.as_ref());
+        grade.write_ms = story.write_ms;
         Ok(Run { grade, served, upstream, story })
     })
 }
@@ -157,11 +159,13 @@ impl Stage<'_> {
 
     async fn tick(&self, progress: &dyn Fn(f64)) {
         let (from, to) = (-Offset::after(self.plan.warm_up).0 / 1_000, Offset::after(self.plan.lasts).0 / 1_000);
-        for second in from..=to {
+        let mut second = from;
+        while second <= to {
             self.until(Offset(second * 1_000)).await;
             self.look().await;
             self.floor.fleet.tick().await;
             progress((second - from) as f64 / (to - from).max(1) as f64);
+            second += if self.floor.fleet.is_busy() { 1 } else { self.plan.looks.as_secs().max(1) as i64 };
         }
     }
 

@@ -12,6 +12,8 @@ pub struct Story {
     pub alarms: Vec<AlarmTurn>,
     /// How knobs were turned.
     pub knobs: Vec<KnobTurn>,
+    /// The time within which 95 % of the last day's writes were kept. Unit: milliseconds. `None`: no writes, or no time.
+    pub write_ms: Option<f64>,
     /// The controller's own times and actions; `None` in a run without it.
     pub watched: Option<Watched>,
 }

@@ -51,7 +51,7 @@ fn visitor(plan: &Plan, traffic: &Traffic, number: usize, at: Offset, dice: &Dic
         at,
         user: format!("{}-{who}", traffic.name).into(),
         tier,
-        question: question.unwrap_or_else(|| Question { text: String::new(), about: Vec::new() }),
+        question: question.unwrap_or_else(|| Question { text: String::new(), about: Vec::new(), fact: None }),
         stream: dice.roll() < traffic.streams.as_f64(),
         seed: dice.bits(),
     }

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use tokio::time::{sleep, timeout};
 
 use super::{
+    facts::Facts,
     fleet::Fleet,
     ledger::{Ending, Ledger, Served},
     offset::Offset,
@@ -25,6 +26,8 @@ pub struct Floor {
     pub ledger: Ledger,
     /// How people behave.
     pub users: Users,
+    /// What is true.
+    pub facts: Facts,
     /// The time.
     pub clock: Clock,
     /// The drill's start.
@@ -43,9 +46,12 @@ impl Floor {
         for time in 0..=self.users.most_again {
             let node = (dice.bits() % u64::from(self.fleet.nodes().max(1))) as u32;
             let asked = self.now();
-            let ending = self.ask(node, &visitor).await;
+            let (ending, trace) = self.ask(node, &visitor, asked).await;
             let served = Served { asked, ended: self.now(), ending };
             self.ledger.serve(served);
+            if served.is_wrong() && self.users.complains > Ratio::ZERO {
+                self.complain(node, &trace, &dice).await;
+            }
             let again = self.users.again_after(&served);
             if time == self.users.most_again || dice.roll() >= again.as_f64() {
                 return;
@@ -55,11 +61,22 @@ impl Floor {
         }
     }
 
-    async fn ask(&self, node: u32, visitor: &Visitor) -> Ending {
+    async fn ask(&self, node: u32, visitor: &Visitor, asked: Offset) -> (Ending, String) {
         match timeout(self.users.patience, self.fleet.ask(node, visitor)).await {
-            Ok(Ok(told)) => Ending::Answered { source: told.source, right: told.answers(&visitor.question) },
-            Ok(Err(_)) => Ending::Failed,
-            Err(_) => Ending::GaveUp,
+            Ok(Ok(told)) => {
+                let right = told.answers(&visitor.question, &self.facts, asked, self.now());
+                (Ending::Answered { source: told.source, right }, told.trace)
+            }
+            Ok(Err(_)) => (Ending::Failed, String::new()),
+            Err(_) => (Ending::GaveUp, String::new()),
+        }
+    }
+
+    /// Some of those who were told something wrong say so, once they have read it.
+    async fn complain(&self, node: u32, trace: &str, dice: &Dice) {
+        if dice.roll() < self.users.complains.as_f64() {
+            sleep(dice.between(self.users.pause / 2, self.users.pause * 3 / 2)).await;
+            self.fleet.complain(node, trace).await;
         }
     }
 }

@@ -1,4 +1,7 @@
-//! The world around the fleet: models that are slow, throttled or down.
+//! The world around the fleet: models that are slow, throttled or down, a store that fills up or is lost, an embedding model
+//! that loses its sense for differences.
+
+use std::time::Duration;
 
 use serde::Deserialize;
 
@@ -48,9 +51,56 @@ impl Condition {
     }
 }
 
+/// How long the store takes to write, from empty to full. Between the two it grows by the same factor for each part of the
+/// memory that fills up.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Pace {
+    /// When it is empty.
+    pub empty: Duration,
+    /// When it is full.
+    pub full: Duration,
+}
+
+impl Pace {
+    /// How long a write takes when this share of the memory is used.
+    pub fn write(&self, fill: f64) -> Duration {
+        let (empty, full) = (self.empty.as_secs_f64().max(1e-6), self.full.as_secs_f64().max(1e-6));
+        Duration::from_secs_f64(empty * (full / empty).powf(fill.clamp(0.0, 1.0)))
+    }
+}
+
+/// What happens to the store.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum StoreTurn {
+    /// It fails over to a replica that had nothing yet.
+    Emptied,
+    /// Nobody reaches it.
+    Down,
+    /// It is its usual self again.
+    Up,
+}
+
+impl StoreTurn {
+    /// In words, after the store's name.
+    pub fn words(self) -> &'static str {
+        match self {
+            Self::Emptied => "fails over to an empty replica",
+            Self::Down => "cannot be reached",
+            Self::Up => "is its usual self again",
+        }
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_store_is_as_slow_as_it_is_full() {
+        let pace = Pace { empty: Duration::from_millis(2), full: Duration::from_millis(32) };
+        assert_eq!([0.0, 0.5, 1.0].map(|fill| pace.write(fill).as_millis()), [2, 8, 32]);
+    }
 
     #[test]
     fn what_is_left_out_is_as_usual_and_an_empty_condition_is_the_usual_self() {

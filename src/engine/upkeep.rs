@@ -1,11 +1,16 @@
 //! What an engine does between requests: follow the knobs, end what was temporary, show how things stand.
 
-use std::{sync::Arc, time::Duration};
+use std::{
+    collections::BTreeMap,
+    sync::{Arc, Mutex, PoisonError},
+    time::Duration,
+};
 
 use tracing::info;
 
 use super::{admit::Limit, answer::Engine};
 use crate::{
+    ids::IntentId,
     knob::{board::Board, value::Value},
     store::Store,
     telemetry::{
@@ -64,6 +69,7 @@ struct Shown {
     entries: Arc<Gauge>,
     memory: Arc<Gauge>,
     evictions: Arc<Counter>,
+    bytes: Mutex<BTreeMap<IntentId, Arc<Gauge>>>,
 }
 
 impl Shown {
@@ -75,15 +81,19 @@ impl Shown {
             entries: registry.gauge(&catalogue::CACHE_ENTRIES, &[]),
             memory: registry.gauge(&catalogue::CACHE_MEMORY, &[]),
             evictions: registry.counter(&catalogue::EVICTIONS, &[]),
+            bytes: Mutex::default(),
         }
     }
 
     async fn usage(&self, store: &dyn Store, registry: &Registry) {
         let Ok(usage) = store.usage().await else { return };
         self.entries.set(usage.entries as f64);
-        for (intent, bytes) in &usage.bytes {
-            registry.gauge(&catalogue::CACHE_BYTES, &[intent]).set(*bytes as f64);
+        let mut known = self.bytes.lock().unwrap_or_else(PoisonError::into_inner);
+        for (intent, bytes) in usage.bytes {
+            let gauge = || registry.gauge(&catalogue::CACHE_BYTES, &[&intent]);
+            known.entry(intent.clone()).or_insert_with(gauge).set(bytes as f64);
         }
+        drop(known);
         if let Some((used, limit)) = usage.used_of.filter(|(_, limit)| *limit > 0) {
             self.memory.set(used as f64 / limit as f64);
         }

@@ -40,6 +40,26 @@ fn the_backoff_storm_is_calmed_and_the_controller_makes_nothing_worse() {
     holds("backoff-storm");
 }
 
+#[test]
+fn a_promotion_flips_at_once_where_it_took_a_quarter_of_an_hour() {
+    holds("promotion-flip");
+}
+
+#[test]
+fn a_collapsed_embedding_model_is_noticed_by_its_wrong_answers_and_held_in_check() {
+    holds("false-positives");
+}
+
+#[test]
+fn a_store_that_fills_up_is_relieved_before_it_is_full() {
+    holds("memory-exhaustion");
+}
+
+#[test]
+fn a_store_that_comes_back_empty_sends_no_herd_to_the_models() {
+    holds("cold-node");
+}
+
 /// A tenth of the people on a fleet of six, for two minutes: enough to see whether two runs differ.
 fn small(mut plan: Plan) -> Plan {
     (plan.nodes, plan.warm_up, plan.lasts) = (6, Duration::from_secs(30), Duration::from_secs(120));

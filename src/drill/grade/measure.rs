@@ -24,12 +24,13 @@ pub enum Measure {
     Cost,
     P50,
     P99,
+    Writes,
     Cause,
 }
 
 impl Measure {
     /// All of them, in the order of the report, with their names.
-    pub const ALL: [(Self, &str); 16] = [
+    pub const ALL: [(Self, &str); 17] = [
         (Self::Detect, "detect_s"),
         (Self::Diagnose, "diagnose_s"),
         (Self::Mitigate, "mitigate_s"),
@@ -45,6 +46,7 @@ impl Measure {
         (Self::Cost, "cost_usd"),
         (Self::P50, "p50_ms"),
         (Self::P99, "p99_ms"),
+        (Self::Writes, "write_ms"),
         (Self::Cause, "cause"),
     ];
 
@@ -92,6 +94,7 @@ impl Grade {
             Measure::Cost => Shown::Number(self.cost_usd),
             Measure::P50 => took(self.p50_ms),
             Measure::P99 => took(self.p99_ms),
+            Measure::Writes => self.write_ms.map_or(Shown::Nothing, Shown::Number),
             Measure::Cause => self.cause.clone().map_or(Shown::Nothing, Shown::Word),
         }
     }

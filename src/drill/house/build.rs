@@ -2,7 +2,7 @@
 
 use std::sync::{Arc, Mutex};
 
-use super::{House, MODEL, Meters, Watch};
+use super::{House, MODEL, Meters, SimulatedModel, Watch, embedder::Drifting, store::WorldStore};
 use crate::{
     api::{keys::Keys, openai::chat::Chat},
     app::{
@@ -12,13 +12,13 @@ use crate::{
     },
     config::{files::Files, problem::Problems},
     dice::Dice,
-    drill::{fleet::Setting, plan::SimulatedModel},
+    drill::{fleet::Setting, offset::Offset, plan},
     engine::{
         admit::Limit,
         model::{
             cascade::ConfiguredModel,
             configured::ModelSettings,
-            simulated::{Simulated, Simulation},
+            simulated::{Simulated, Simulation, profile::Profile},
         },
         recall::embed::hashed::Hashed,
     },
@@ -41,19 +41,26 @@ pub(super) fn house(setting: Setting<'_>, files: &Files) -> Result<House, String
     let shop =
         problems.or(shop).map_err(|problems| problems.to_string())?.ok_or("there are no intents in policies/")?;
     let settings = Settings::default();
-    let store: Arc<dyn Store> = Arc::new(Embedded::in_memory(Limits::default(), clock));
+    let dice = Arc::new(Dice::seeded(seed));
+    let limits = Limits { bytes: plan.store.holds.unwrap_or(Limits::default().bytes), ..Limits::default() };
+    let intents = shop.understanding.intents().map(|intent| intent.id.clone()).collect();
+    let world_store =
+        WorldStore::new(Embedded::in_memory(limits, clock), plan.store.pace, intents, clock, dice.clone());
+    let store: Arc<dyn Store> = world_store.clone();
+    let embedder = Drifting::new(Hashed::new(shop.understanding.lexicon().clone()));
     let knobs: Vec<_> = plan.models.iter().map(|model| ModelSettings::simulated(&model.name).defaults()).collect();
     let defaults =
         EngineDefaults { rate: settings.limits.rate, burst: settings.limits.burst, ..EngineDefaults::default() };
     let board = Arc::new(Board::new(shop.knobs(&defaults, &knobs)));
-    let dice = Arc::new(Dice::seeded(seed));
-    let simulation = |model: &SimulatedModel| {
-        let simulation = Arc::new(Simulation::new(model.usual.clone(), dice.clone()));
-        (model.name.clone(), model.usual.clone(), simulation)
+    let knows = plan.facts.known(Offset(-Offset::after(plan.warm_up).0));
+    let simulation = |model: &plan::SimulatedModel| {
+        let profile = Profile { knows: knows.clone(), ..model.usual.clone() };
+        let simulation = Arc::new(Simulation::new(profile, dice.clone()));
+        SimulatedModel::new(model.name.clone(), model.usual.clone(), simulation)
     };
     let models: Vec<_> = plan.models.iter().map(simulation).collect();
-    let lane = |(model, (_, _, simulation)): (&SimulatedModel, &(_, _, Arc<Simulation>))| {
-        let simulated = Arc::new(Simulated::new(model.name.to_string(), simulation.clone(), clock));
+    let lane = |(model, it): (&plan::SimulatedModel, &SimulatedModel)| {
+        let simulated = Arc::new(Simulated::new(model.name.to_string(), it.simulation.clone(), clock));
         ConfiguredModel { prices: model.prices, ..ConfiguredModel::new(model.name.clone(), simulated) }
     };
     let registries: Vec<_> = (0..plan.nodes).map(|_| Arc::new(Registry::default())).collect();
@@ -63,7 +70,7 @@ pub(super) fn house(setting: Setting<'_>, files: &Files) -> Result<House, String
             models: plan.models.iter().zip(&models).map(lane).collect(),
             store: store.clone(),
             board: board.clone(),
-            embedder: Arc::new(Hashed::new(shop.understanding.lexicon().clone())),
+            embedder: embedder.clone(),
             registry: registry.clone(),
             clock,
             dice: dice.clone(),
@@ -85,6 +92,8 @@ pub(super) fn house(setting: Setting<'_>, files: &Files) -> Result<House, String
         nodes,
         meters: Meters::new(&registries, &names),
         models,
+        store: world_store,
+        embedder,
         board,
         watch,
         clock,

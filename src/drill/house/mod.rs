@@ -2,8 +2,10 @@
 //! and the real controller with the shipped files beside them.
 
 mod build;
+mod embedder;
 mod meters;
 mod reading;
+mod store;
 mod watch;
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -12,7 +14,7 @@ use async_trait::async_trait;
 use bytes::Bytes;
 use serde_json::json;
 
-use self::{meters::Meters, watch::Watch};
+use self::{embedder::Drifting, meters::Meters, store::WorldStore, watch::Watch};
 use super::{
     fleet::{Fleet, NoAnswer, Setting, Told},
     ledger::Upstream,
@@ -21,6 +23,7 @@ use super::{
     story::{KnobTurn, Note, NoteOf, Story},
     traffic::Visitor,
     watched::{self, Watched},
+    world::Condition,
 };
 use crate::{
     api::openai::chat::Chat,
@@ -29,7 +32,10 @@ use crate::{
     controller::event::Event,
     engine::{
         asked::{Caller, Hints},
-        model::simulated::{Simulation, profile::Profile},
+        model::simulated::{
+            Simulation,
+            profile::{Known, Profile},
+        },
     },
     ids::ModelName,
     knob::board::Board,
@@ -42,12 +48,37 @@ const MODEL: &str = "banto";
 pub struct House {
     plan: Plan,
     nodes: Vec<Chat>,
-    models: Vec<(ModelName, Profile, Arc<Simulation>)>,
+    models: Vec<SimulatedModel>,
+    store: Arc<WorldStore>,
+    embedder: Arc<Drifting>,
     meters: Meters,
     board: Arc<Board>,
     watch: Option<Watch>,
     clock: Clock,
     notes: Mutex<Vec<Note>>,
+}
+
+/// A model of the world, as it is now.
+struct SimulatedModel {
+    name: ModelName,
+    usual: Profile,
+    condition: Mutex<Condition>,
+    simulation: Arc<Simulation>,
+}
+
+impl SimulatedModel {
+    fn new(name: ModelName, usual: Profile, simulation: Arc<Simulation>) -> Self {
+        Self { name, usual, condition: Mutex::default(), simulation }
+    }
+
+    /// It is in this condition from now on, or stays in its present one, and knows this.
+    fn be(&self, condition: Option<&Condition>, knows: &[Known]) {
+        let mut present = self.condition.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(condition) = condition {
+            present.clone_from(condition);
+        }
+        self.simulation.set(Profile { knows: knows.to_vec(), ..present.of(&self.usual) });
+    }
 }
 
 impl House {
@@ -73,6 +104,11 @@ impl House {
 
     fn moment(&self, at: Timestamp) -> Offset {
         Offset::between(self.plan.starts_at(), at)
+    }
+
+    /// What is true now.
+    fn known(&self) -> Vec<Known> {
+        self.plan.facts.known(self.moment(self.clock.now()))
     }
 
     /// How knobs were turned, oldest first.
@@ -103,15 +139,24 @@ impl Fleet for House {
         reading::read(response).await.map_err(NoAnswer)
     }
 
+    async fn complain(&self, node: u32, trace: &str) {
+        self.nodes[node as usize % self.nodes.len()].engine.recall.feedback(trace, false);
+    }
+
     async fn happen(&self, what: &What) {
         let now = self.clock.now();
         self.notes().push(Note { at: self.moment(now), of: NoteOf::World, text: what.words() });
         match what {
             What::Model { model, now } => {
-                for (_, usual, simulation) in self.models.iter().filter(|(name, ..)| name == model) {
-                    simulation.set(now.of(usual));
-                }
+                let knows = self.known();
+                self.models.iter().filter(|it| it.name == *model).for_each(|it| it.be(Some(now), &knows));
             }
+            What::Fact { .. } => {
+                let knows = self.known();
+                self.models.iter().for_each(|it| it.be(None, &knows));
+            }
+            What::Embedder { collapse } => self.embedder.collapse(*collapse),
+            What::Store(turn) => self.store.turn(*turn).await,
             What::Event { kind, subject } => {
                 let event =
                     Event { at: now, kind: kind.clone(), subject: subject.clone(), details: Default::default() };
@@ -128,12 +173,21 @@ impl Fleet for House {
         }
     }
 
+    fn is_busy(&self) -> bool {
+        self.watch.as_ref().is_some_and(|watch| watch.is_busy(self.clock.now()))
+    }
+
     fn upstream(&self) -> Upstream {
         self.meters.read()
     }
 
     fn story(&self) -> Story {
-        let mut story = Story { notes: self.notes().clone(), knobs: self.turns(), ..Story::default() };
+        let mut story = Story {
+            notes: self.notes().clone(),
+            knobs: self.turns(),
+            write_ms: self.store.write_ms(),
+            ..Story::default()
+        };
         if let Some(watch) = &self.watch {
             let incidents = watch.incidents();
             story.notes.extend(watched::notes(&self.plan, &incidents));

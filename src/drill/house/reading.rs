@@ -38,20 +38,22 @@ pub(super) async fn read(response: Response<Payload>) -> Result<Told, String> {
     let label = response.headers().get("x-banto-source").and_then(|value| value.to_str().ok()).unwrap_or_default();
     let source = Source::ALL.into_iter().find(|source| source.label() == label);
     let source = source.ok_or_else(|| format!("`{label}` is no source"))?;
+    let trace = response.headers().get("x-banto-trace-id").and_then(|value| value.to_str().ok());
+    let trace = trace.unwrap_or_default().to_owned();
     let body = response.into_body().collect().await.map_err(|_| "cut".to_owned())?.to_bytes();
     let body = std::str::from_utf8(&body).map_err(|_| "garbage".to_owned())?;
     let mut text = String::new();
     if body.starts_with("data: ") {
         for event in body.split("\n\n").filter_map(|event| event.strip_prefix("data: ")) {
             if event == "[DONE]" {
-                return Ok(Told { source, text });
+                return Ok(Told { source, text, trace });
             }
             say(event, &mut text)?;
         }
         return Err("cut".into());
     }
     say(body, &mut text)?;
-    Ok(Told { source, text })
+    Ok(Told { source, text, trace })
 }
 
 fn say(json: &str, text: &mut String) -> Result<(), String> {

@@ -1,7 +1,10 @@
 //! The controller of a run: the shipped alarms, trees and policies, a journal in memory, and nothing but the engines' own
 //! measurements to see by.
 
-use std::sync::{Arc, Mutex, PoisonError};
+use std::{
+    sync::{Arc, Mutex, PoisonError},
+    time::Duration,
+};
 
 use async_trait::async_trait;
 
@@ -33,6 +36,9 @@ use crate::{
 
 /// More incidents than a drill can have.
 const MOST_INCIDENTS: usize = 10_000;
+
+/// For so long after an alarm has turned, a drill that looks seldom looks each second.
+const BUSY_FOR: Duration = Duration::from_secs(15 * 60);
 
 /// A controller and what it sees.
 pub(super) struct Watch {
@@ -90,6 +96,12 @@ impl Watch {
                 alarms.push((now, judged.alarm, judged.state));
             }
         }
+    }
+
+    /// Whether an alarm has turned lately.
+    pub(super) fn is_busy(&self, now: Timestamp) -> bool {
+        let alarms = self.alarms.lock().unwrap_or_else(PoisonError::into_inner);
+        alarms.last().is_some_and(|(at, ..)| now.since(*at) < BUSY_FOR)
     }
 
     /// The incidents so far, oldest first.

@@ -10,7 +10,14 @@ use std::{collections::BTreeMap, sync::Arc, time::Duration};
 
 use chrono::{DateTime, FixedOffset};
 
-use super::{expect::Expectation, grade::Grade, offset::Offset, question::Template, world::Condition};
+use super::{
+    expect::Expectation,
+    facts::Facts,
+    grade::Grade,
+    offset::Offset,
+    question::Template,
+    world::{Condition, Pace, StoreTurn},
+};
 use crate::{
     clock::Timestamp,
     config::{files::Files, problem::Problems},
@@ -19,7 +26,7 @@ use crate::{
         model::{prices::Prices, simulated::profile::Profile},
     },
     ids::ModelName,
-    units::Ratio,
+    units::{Bytes, Ratio},
 };
 
 /// A drill that can be run.
@@ -41,8 +48,14 @@ pub struct Plan {
     pub lasts: Duration,
     /// How many engines.
     pub nodes: u32,
+    /// How often somebody looks while nothing goes on; each second otherwise.
+    pub looks: Duration,
     /// The models, the primary first.
     pub models: Vec<SimulatedModel>,
+    /// The store that all nodes share.
+    pub store: SharedStore,
+    /// What is true, and what becomes true.
+    pub facts: Facts,
     /// The system prompt that comes with every question; empty for none.
     pub system: String,
     /// How people behave.
@@ -55,6 +68,15 @@ pub struct Plan {
     pub harm: Harm,
     /// What must hold afterwards.
     pub expect: Vec<Expectation>,
+}
+
+/// The store of the drill's world.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub struct SharedStore {
+    /// How many bytes it holds; `None` for as many as usual.
+    pub holds: Option<Bytes>,
+    /// How long it takes to write; `None` for no time.
+    pub pace: Option<Pace>,
 }
 
 /// A model of the drill's world.
@@ -90,6 +112,8 @@ pub struct Users {
     pub pause: Duration,
     /// How often somebody asks again at most.
     pub most_again: u32,
+    /// How likely somebody who was told something wrong says that it did not help.
+    pub complains: Ratio,
     /// Relative sizes of the tiers.
     pub tiers: Vec<(Tier, f64)>,
 }
@@ -144,6 +168,20 @@ pub enum What {
         /// How it differs from its usual self from now on.
         now: Condition,
     },
+    /// Something else is true from now on.
+    Fact {
+        /// Of which topic.
+        topic: String,
+        /// What.
+        says: String,
+    },
+    /// The embedding model is exchanged.
+    Embedder {
+        /// How far its vectors are pulled towards one direction, beside a length of 1; 0 for a sound model.
+        collapse: f64,
+    },
+    /// Something happens to the store.
+    Store(StoreTurn),
     /// Something is announced: a release, a deployment.
     Event {
         /// What kind.
@@ -167,6 +205,14 @@ impl What {
     pub fn words(&self) -> String {
         match self {
             Self::Model { model, now } => format!("{model} {}", now.words()),
+            Self::Fact { says, .. } => format!("from now on it is true that: {says}"),
+            Self::Embedder { collapse } if *collapse > 0.0 => {
+                format!(
+                    "a new embedding model is in use; it pulls every question {collapse} towards the same direction"
+                )
+            }
+            Self::Embedder { .. } => "the embedding model is sound again".into(),
+            Self::Store(turn) => format!("the store {}", turn.words()),
             Self::Event { kind, subject } => format!("{kind}: {subject}"),
         }
     }
@@ -195,13 +241,13 @@ impl Plan {
         self.start.to_utc().into()
     }
 
-    /// The moment of the first break: the first crowd or change of a model. Times of the grade are measured from here.
+    /// The moment of the first break: the first crowd, or change that is not an announcement. Times of the grade are measured from here.
     pub fn breaks_at(&self) -> Offset {
         let crowds = self.traffic.iter().filter_map(|traffic| match traffic.arrivals {
             Arrivals::Crowd { at, .. } => Some(at),
             Arrivals::Flow(_) => None,
         });
-        let changes = self.world.iter().filter(|it| matches!(it.what, What::Model { .. })).map(|it| it.at);
+        let changes = self.world.iter().filter(|it| !matches!(it.what, What::Event { .. })).map(|it| it.at);
         crowds.chain(changes).min().unwrap_or_default()
     }
 

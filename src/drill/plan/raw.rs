@@ -6,9 +6,12 @@ use serde::Deserialize;
 
 use crate::{
     config::document::Spanned,
-    drill::{offset::Offset, world::Condition},
+    drill::{
+        offset::Offset,
+        world::{Condition, StoreTurn},
+    },
     engine::model::simulated::profile::Capacity,
-    units::{Ratio, TimeSpan},
+    units::{Bytes, Ratio, TimeSpan},
 };
 
 #[derive(Deserialize)]
@@ -22,8 +25,13 @@ pub(super) struct RawDrill {
     pub warm_up: TimeSpan,
     pub lasts: Spanned<TimeSpan>,
     pub nodes: Spanned<u32>,
+    pub looks: Option<TimeSpan>,
     #[serde(default)]
     pub models: Vec<RawModel>,
+    #[serde(default)]
+    pub store: RawStore,
+    #[serde(default)]
+    pub facts: BTreeMap<String, RawFact>,
     #[serde(default)]
     pub system: String,
     pub users: RawUsers,
@@ -73,6 +81,8 @@ pub(super) struct RawUsers {
     pub again_after_degraded: Ratio,
     pub pause: TimeSpan,
     pub most_again: u32,
+    #[serde(default)]
+    pub complains: Ratio,
     pub tiers: RawTiers,
 }
 
@@ -92,6 +102,22 @@ pub(super) struct RawTiers {
 pub(super) struct RawQuestion {
     pub share: f64,
     pub text: Spanned<String>,
+    pub fact: Option<Spanned<String>>,
+}
+
+#[derive(Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct RawStore {
+    pub holds: Option<Bytes>,
+    pub write: Option<TimeSpan>,
+    pub write_when_full: Option<TimeSpan>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct RawFact {
+    pub about: Vec<String>,
+    pub says: String,
 }
 
 #[derive(Deserialize)]
@@ -125,6 +151,16 @@ pub(super) struct RawHappening {
     pub now: Option<Condition>,
     pub event: Option<String>,
     pub subject: Option<String>,
+    pub fact: Option<Spanned<String>>,
+    pub says: Option<String>,
+    pub embedder: Option<RawEmbedder>,
+    pub store: Option<StoreTurn>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct RawEmbedder {
+    pub collapse: Spanned<f64>,
 }
 
 #[derive(Deserialize)]

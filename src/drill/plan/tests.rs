@@ -30,6 +30,22 @@ fn mistakes(from: &str, to: &str) -> Vec<String> {
 }
 
 #[test]
+fn what_a_drill_says_of_its_world_is_checked_like_the_rest() {
+    let text = GOOD
+        .replace("harm:", "store: { write: 9ms, write_when_full: 3ms }\nfacts: { price: { about: [box set], says: 'It costs 1.' } }\nharm:")
+        .replace("world:", "world:\n  - { at: 1s, fact: prize, says: x }\n  - { at: 2s, embedder: { collapse: -1 }, store: down }");
+    let told = Plan::read("drills/small.yaml", &text).expect_err("mistakes").to_string();
+    for mistake in [
+        "at least as long",
+        "no fact is called `prize`; `facts:` has price",
+        "pull them by 0",
+        "this is one of `model:`",
+    ] {
+        assert!(told.contains(mistake), "{mistake} is missing in {told}");
+    }
+}
+
+#[test]
 fn a_good_file_is_a_plan_whose_times_count_from_the_first_break() {
     let plan = Plan::read("drills/small.yaml", GOOD).expect("a good file").remove(0);
     assert_eq!((plan.breaks_at(), plan.traffic.len(), plan.nodes), (Offset(10_000), 2, 2));
@@ -41,7 +57,8 @@ fn a_good_file_is_a_plan_whose_times_count_from_the_first_break() {
 fn every_drill_that_ships_is_good_and_names_its_incident() {
     let plans = Plan::all(&Files::shipped()).unwrap_or_else(|problems| panic!("{problems}"));
     let names: Vec<_> = plans.iter().map(|plan| &*plan.name).collect();
-    assert_eq!(names, ["backoff-storm", "stampede"]);
+    let all = ["backoff-storm", "cold-node", "false-positives", "memory-exhaustion", "promotion-flip", "stampede"];
+    assert_eq!(names, all);
     assert!(plans.iter().all(|plan| !plan.incident.from.is_empty() && !plan.expect.is_empty()));
 }
 
@@ -49,7 +66,7 @@ fn every_drill_that_ships_is_good_and_names_its_incident() {
 fn mistakes_name_their_place_and_the_remedy() {
     for (from, to, told) in [
         ("nodes: 2", "nodes: 0", "drills/small.yaml:8:8: a drill has 1 to 64 nodes, not 0"),
-        ("lasts: 5m", "lasts: 9h", "drills/small.yaml:7:8: a drill lasts 1s to 6h, not 9h"),
+        ("lasts: 5m", "lasts: 40d", "drills/small.yaml:7:8: a drill lasts 1s to 31d, not 40d"),
         (
             "+09:00",
             "",

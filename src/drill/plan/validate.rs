@@ -1,12 +1,15 @@
 //! From what a file says to a plan that can be run, with every mistake on the way.
 
-use std::{collections::BTreeMap, sync::Arc};
+use std::{collections::BTreeMap, sync::Arc, time::Duration};
 
 use chrono::DateTime;
 
 use super::{
-    Arrivals, Happening, Harm, Incident, Plan, SimulatedModel, Traffic, Users, What,
-    raw::{RawCorner, RawDrill, RawHappening, RawIncident, RawModel, RawPrices, RawQuestion, RawTraffic, RawUsers},
+    Arrivals, Happening, Harm, Incident, Plan, SharedStore, SimulatedModel, Traffic, Users, What,
+    raw::{
+        RawCorner, RawDrill, RawFact, RawHappening, RawIncident, RawModel, RawPrices, RawQuestion, RawStore,
+        RawTraffic, RawUsers,
+    },
 };
 use crate::{
     config::{
@@ -14,7 +17,7 @@ use crate::{
         files::File,
         problem::Problems,
     },
-    drill::{grade::Measure, offset::Offset, question::Template},
+    drill::{facts::Facts, grade::Measure, offset::Offset, question::Template, world::Pace},
     engine::{
         asked::Tier,
         model::{prices::Prices, simulated::profile::Profile},
@@ -24,8 +27,11 @@ use crate::{
 /// No fleet of a drill is larger: each node is a whole engine.
 const MOST_NODES: u32 = 64;
 
-/// Nor longer: every second of it is kept for the report.
-const LONGEST_SECS: u64 = 6 * 3_600;
+/// Nor is it looked at more often than this.
+const MOST_LOOKS: u64 = 60_000;
+
+/// Nor does it last longer.
+const LONGEST_SECS: u64 = 31 * 24 * 3_600;
 
 type Asks = BTreeMap<String, Vec<(Arc<Template>, f64)>>;
 
@@ -51,19 +57,30 @@ struct Reader<'a> {
 
 impl Reader<'_> {
     fn plan(&mut self, raw: RawDrill) -> Plan {
-        let asks = self.questions(&raw.words, &raw.questions);
+        let looks = looks(&raw);
+        let mut facts = begin(&raw.facts);
+        let asks = self.questions(&raw.words, &raw.questions, &facts);
         self.size(&raw);
+        let store = self.store(&raw.store, &raw.drill);
         let models: Vec<_> = raw.models.iter().map(model).collect();
         if models.is_empty() {
             self.wrong(&raw.drill, "nobody could answer: describe a model under `models:`");
         }
         let window = (-Offset::after(raw.warm_up.0).0, Offset::after(raw.lasts.value.0).0);
+        let world = self.world(raw.world, &models, &facts, window);
+        for Happening { at, what } in &world {
+            if let What::Fact { topic, says } = what {
+                facts.change(topic, *at, says.clone());
+            }
+        }
         Plan {
             start: self.start(&raw.start),
             incident: self.incident(raw.incident),
             users: users(&raw.users),
             traffic: raw.traffic.into_iter().filter_map(|it| self.traffic(it, &asks, window)).collect(),
-            world: self.world(raw.world, &models, window),
+            world,
+            facts,
+            store,
             harm: Harm { slower_than: raw.harm.slower_than.0, share: raw.harm.share },
             expect: raw.expect.iter().filter_map(|text| self.check(text, text.value.parse())).collect(),
             name: raw.drill.value.into(),
@@ -72,6 +89,7 @@ impl Reader<'_> {
             warm_up: raw.warm_up.0,
             lasts: raw.lasts.value.0,
             nodes: raw.nodes.value,
+            looks,
             models,
             system: raw.system.trim().to_owned(),
         }
@@ -82,7 +100,11 @@ impl Reader<'_> {
             self.wrong(&raw.nodes, format!("a drill has 1 to {MOST_NODES} nodes, not {}", raw.nodes.value));
         }
         if !(1..=LONGEST_SECS).contains(&raw.lasts.value.0.as_secs()) {
-            self.wrong(&raw.lasts, format!("a drill lasts 1s to 6h, not {}", raw.lasts.value));
+            self.wrong(&raw.lasts, format!("a drill lasts 1s to 31d, not {}", raw.lasts.value));
+        } else if raw.lasts.value.0.as_secs() / looks(raw).as_secs().max(1) > MOST_LOOKS {
+            let what =
+                format!("{} are more than {MOST_LOOKS} looks: look less often, as in `looks: 1m`", raw.lasts.value);
+            self.wrong(&raw.lasts, what);
         }
         if raw.traffic.is_empty() {
             self.wrong(&raw.drill, "nobody comes: list a flow or a crowd under `traffic:`");
@@ -103,15 +125,39 @@ impl Reader<'_> {
         Incident { from: raw.from, published }
     }
 
-    fn questions(&mut self, words: &BTreeMap<String, Vec<String>>, raw: &BTreeMap<String, Vec<RawQuestion>>) -> Asks {
+    fn store<U>(&mut self, raw: &RawStore, drill: &Spanned<U>) -> SharedStore {
+        let pace = match (raw.write, raw.write_when_full) {
+            (Some(empty), Some(full)) if empty.0 <= full.0 => Some(Pace { empty: empty.0, full: full.0 }),
+            (None, None) => None,
+            _ => {
+                let remedy = "`store:` takes `write:` and a `write_when_full:` that is at least as long, or neither";
+                self.wrong(drill, remedy);
+                None
+            }
+        };
+        SharedStore { holds: raw.holds, pace }
+    }
+
+    fn questions(
+        &mut self,
+        words: &BTreeMap<String, Vec<String>>,
+        raw: &BTreeMap<String, Vec<RawQuestion>>,
+        facts: &Facts,
+    ) -> Asks {
         let words: BTreeMap<_, Arc<[String]>> =
             words.iter().map(|(name, words)| (name.as_str(), words.clone().into())).collect();
         let template = |this: &mut Self, question: &RawQuestion| {
             if question.share <= 0.0 || !question.share.is_finite() {
                 this.wrong(&question.text, "this question's share must be above 0, or nobody asks it");
             }
+            let fact = question.fact.as_ref().and_then(|fact| this.topic(fact, facts));
+            if let Some(fact) = fact.filter(|fact| !facts.concerns(fact, &question.text.value)) {
+                let what = format!("this question has no words that `{fact}` is about, so no model would tell it");
+                this.wrong(&question.text, what);
+            }
             let read = Template::parse(&question.text.value, |name| words.get(name).cloned());
-            Some((Arc::new(this.check(&question.text, read)?), question.share))
+            let template = this.check(&question.text, read)?.with_fact(fact.map(Arc::from));
+            Some((Arc::new(template), question.share))
         };
         raw.iter()
             .map(|(mix, questions)| (mix.clone(), questions.iter().filter_map(|q| template(self, q)).collect()))
@@ -165,29 +211,62 @@ impl Reader<'_> {
         Arrivals::Flow(corners.iter().map(|corner| (corner.at.value, corner.per_second.value)).collect())
     }
 
-    fn world(&mut self, raw: Vec<RawHappening>, models: &[SimulatedModel], window: (i64, i64)) -> Vec<Happening> {
-        let mut world: Vec<_> = raw.into_iter().filter_map(|it| self.happening(it, models, window)).collect();
+    fn topic<'b>(&mut self, name: &'b Spanned<String>, facts: &Facts) -> Option<&'b str> {
+        if facts.topics().any(|topic| topic == name.value) {
+            return Some(&name.value);
+        }
+        let known = facts.topics().collect::<Vec<_>>().join(", ");
+        self.wrong(name, format!("no fact is called `{}`; `facts:` has {known}", name.value));
+        None
+    }
+
+    fn world(
+        &mut self,
+        raw: Vec<RawHappening>,
+        models: &[SimulatedModel],
+        facts: &Facts,
+        window: (i64, i64),
+    ) -> Vec<Happening> {
+        let mut world: Vec<_> = raw.into_iter().filter_map(|it| self.happening(it, models, facts, window)).collect();
         world.sort_by_key(|happening| happening.at);
         world
     }
 
-    fn happening(&mut self, raw: RawHappening, models: &[SimulatedModel], window: (i64, i64)) -> Option<Happening> {
+    fn happening(
+        &mut self,
+        raw: RawHappening,
+        models: &[SimulatedModel],
+        facts: &Facts,
+        window: (i64, i64),
+    ) -> Option<Happening> {
         self.inside(&raw.at, window);
         if let Some(unknown) = raw.model.as_ref().filter(|name| models.iter().all(|it| it.name != name.value.as_str()))
         {
             let known = models.iter().map(|model| &*model.name).collect::<Vec<_>>().join(", ");
             self.wrong(unknown, format!("no model is called `{}`; `models:` has {known}", unknown.value));
         }
-        let what = match (raw.model, raw.now, raw.event, raw.subject) {
-            (Some(model), Some(now), None, None) => What::Model { model: model.value.into(), now },
-            (None, None, Some(kind), Some(subject)) => What::Event { kind, subject },
-            _ => {
-                let remedy = "this is either `model:` with `now:`, or `event:` with `subject:`";
-                self.wrong(&raw.at, remedy);
-                return None;
-            }
+        let model = raw.model.zip(raw.now).map(|(model, now)| What::Model { model: model.value.into(), now });
+        let event = raw.event.zip(raw.subject).map(|(kind, subject)| What::Event { kind, subject });
+        let fact = raw.fact.zip(raw.says).and_then(|(topic, says)| {
+            self.topic(&topic, facts)?;
+            Some(What::Fact { topic: topic.value, says })
+        });
+        let embedder = raw.embedder.map(|embedder| What::Embedder { collapse: self.pull(&embedder.collapse) });
+        let mut whats = [model, event, fact, embedder, raw.store.map(What::Store)].into_iter().flatten();
+        let (Some(what), None) = (whats.next(), whats.next()) else {
+            let remedy = "this is one of `model:` with `now:`, `event:` with `subject:`, `fact:` with `says:`, \
+                          `embedder:` and `store:`";
+            self.wrong(&raw.at, remedy);
+            return None;
         };
         Some(Happening { at: raw.at.value, what })
+    }
+
+    fn pull(&mut self, pull: &Spanned<f64>) -> f64 {
+        if !(0.0..=100.0).contains(&pull.value) {
+            self.wrong(pull, "vectors have length 1: pull them by 0 (not at all) to 100");
+        }
+        pull.value
     }
 
     fn inside(&mut self, at: &Spanned<Offset>, (from, to): (i64, i64)) {
@@ -206,6 +285,18 @@ impl Reader<'_> {
     fn wrong<U>(&mut self, at: &Spanned<U>, what: impl Into<String>) {
         self.problems.add(&self.document.place_of(at), what);
     }
+}
+
+/// A whole second at least: nobody looks more often.
+fn looks(raw: &RawDrill) -> Duration {
+    let second = Duration::from_secs(1);
+    raw.looks.map_or(second, |looks| Duration::from_secs(looks.0.as_secs()).max(second))
+}
+
+fn begin(raw: &BTreeMap<String, RawFact>) -> Facts {
+    let mut facts = Facts::default();
+    raw.iter().for_each(|(topic, fact)| facts.begin(topic, fact.about.clone(), fact.says.clone()));
+    facts
 }
 
 fn model(raw: &RawModel) -> SimulatedModel {
@@ -235,6 +326,7 @@ fn users(raw: &RawUsers) -> Users {
         again_after_degraded: raw.again_after_degraded,
         pause: raw.pause.0,
         most_again: raw.most_again,
+        complains: raw.complains,
         tiers: tiers.to_vec(),
     }
 }

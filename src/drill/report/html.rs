@@ -89,7 +89,7 @@ fn cards(played: &Played) -> String {
 fn measures(played: &Played) -> String {
     let (with, without) = grades(played);
     let mut html = String::new();
-    for (measure, name) in Measure::ALL {
+    for (measure, name) in words::told(played) {
         let cell = |grade: Option<&Grade>| grade.map_or_else(|| "not run".into(), |it| words::value(it, measure));
         let class = match better(with, without, measure) {
             Some(true) => " class=\"better\"",

@@ -1,4 +1,4 @@
-//! A run second by second, for charts. Pure.
+//! A run second by second, for charts; a long one in longer steps. Pure.
 
 use serde::Serialize;
 
@@ -13,12 +13,17 @@ use crate::{
     engine::source::Source,
 };
 
-/// A second's latencies are those of the questions that ended in it and the nine before.
+/// A step's latencies are those of the questions that ended in it and the nine before.
 const LOOK_BACK: usize = 10;
 
-/// One value for each second from the warm-up's beginning to the drill's end.
+/// More steps than this nobody can see.
+const MOST_STEPS: i64 = 6_000;
+
+/// One value for each step from the warm-up's beginning to the drill's end. A step is a second, or as many as it takes.
 #[derive(Debug, Default, Serialize)]
 pub struct Series {
+    /// How long a step is. Unit: seconds.
+    pub step: i64,
     /// The seconds, counted from the start.
     pub at: Vec<i64>,
     /// Questions that were asked in the second.
@@ -52,8 +57,14 @@ impl Series {
     pub fn of(plan: &Plan, run: &Run) -> Self {
         let first = -Offset::after(plan.warm_up).0 / 1_000;
         let seconds = (Offset::after(plan.lasts).0 / 1_000 - first).max(1) as usize;
-        let second = |at: Offset| at.0.div_euclid(1_000).saturating_sub(first).clamp(0, seconds as i64 - 1) as usize;
-        let mut series = Self { at: (first..first + seconds as i64).collect(), ..Self::default() };
+        let step = (seconds as i64 + MOST_STEPS - 1).div_euclid(MOST_STEPS).max(1);
+        let seconds = (seconds as i64).div_euclid(step).max(1) as usize;
+        let second = |at: Offset| {
+            let since_first = at.0.div_euclid(1_000).saturating_sub(first).div_euclid(step);
+            since_first.clamp(0, seconds as i64 - 1) as usize
+        };
+        let at = (0..seconds as i64).map(|n| first + n * step).collect();
+        let mut series = Self { step, at, ..Self::default() };
         series.asked = counts(seconds, run.served.iter().map(|it| second(it.asked)));
         let ended = |of: &dyn Fn(&Ending) -> bool| {
             counts(seconds, run.served.iter().filter(|it| of(&it.ending)).map(|it| second(it.ended)))
@@ -76,7 +87,7 @@ impl Series {
     fn latencies(&mut self, served: &[Served], first: i64) {
         for second in 0..self.at.len() {
             let edge = |seconds: usize| {
-                let until = (first + seconds as i64) * 1_000;
+                let until = (first + seconds as i64 * self.step) * 1_000;
                 served.partition_point(|it| it.ended.0 < until)
             };
             let recent = &served[edge((second + 1).saturating_sub(LOOK_BACK))..edge(second + 1)];

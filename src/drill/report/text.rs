@@ -56,7 +56,7 @@ fn table(text: &mut String, played: &Played, paint: Paint) {
     let (with, without) = (played.with.as_ref().map(|run| &run.grade), played.without.as_ref().map(|run| &run.grade));
     let titles = format!("{:LABEL$}{:VALUE$}{:VALUE$}the incident itself", "", "with controller", "without");
     let _ = writeln!(text, "{}", paint.with("1", &titles));
-    for (measure, name) in Measure::ALL {
+    for (measure, name) in words::told(played) {
         let published = played.plan.incident.published.get(name).map_or("—", String::as_str);
         let cell = |grade: Option<&Grade>| {
             let shown = grade.map_or_else(|| "not run".into(), |grade| words::value(grade, measure));

@@ -7,7 +7,14 @@ use crate::drill::{
     grade::{Grade, Measure},
     offset::Offset,
     plan::Plan,
+    run::Played,
 };
+
+/// The measures that a report of this drill shows: how fast the store is only where the drill's store takes time.
+pub fn told(played: &Played) -> impl Iterator<Item = (Measure, &'static str)> {
+    let paced = played.plan.store.pace.is_some();
+    Measure::ALL.into_iter().filter(move |(measure, _)| paced || *measure != Measure::Writes)
+}
 
 /// What a measure is called.
 pub fn label(measure: Measure) -> &'static str {
@@ -27,6 +34,7 @@ pub fn label(measure: Measure) -> &'static str {
         Measure::Cost => "cost of models",
         Measure::P50 => "half answered within",
         Measure::P99 => "99 % answered within",
+        Measure::Writes => "95 % stored within",
         Measure::Cause => "cause",
     }
 }
@@ -37,6 +45,7 @@ pub fn value(grade: &Grade, measure: Measure) -> String {
         (Shown::Number(n), _) if n.is_infinite() => "never".into(),
         (Shown::Number(n), Measure::Cost) if n < 1.0 => format!("${n:.4}"),
         (Shown::Number(n), Measure::Cost) => format!("${n:.2}"),
+        (Shown::Number(n), Measure::Writes) => format!("{n:.1} ms"),
         (Shown::Number(n), Measure::P50 | Measure::P99) => format!("{:.2} s", n / 1e3),
         (
             Shown::Number(n),
@@ -53,10 +62,12 @@ pub fn less_is_better(measure: Measure) -> bool {
     !matches!(measure, Measure::Requests | Measure::Cause)
 }
 
-/// A span of seconds: `78 s`, `3 min 20 s`.
+/// A span of seconds: `78 s`, `3 min 20 s`, `2 h 5 min`, `6 d 4 h`.
 fn span(seconds: f64) -> String {
     let whole = seconds.round() as u64;
     match (whole / 60, whole % 60) {
+        (1_440.., _) => format!("{} d {} h", whole / 86_400, whole / 3_600 % 24),
+        (120.., _) => format!("{} h {} min", whole / 3_600, whole / 60 % 60),
         (0 | 1, _) => format!("{seconds} s"),
         (minutes, 0) => format!("{minutes} min"),
         (minutes, rest) => format!("{minutes} min {rest} s"),
@@ -89,5 +100,6 @@ mod tests {
     fn numbers_read_as_people_write_them() {
         assert_eq!([0, 999, 15_000, 1_234_567].map(thousands), ["0", "999", "15,000", "1,234,567"]);
         assert_eq!([7.0, 60.0, 200.0].map(span), ["7 s", "60 s", "3 min 20 s"]);
+        assert_eq!([7_500.0, 532_800.0].map(span), ["2 h 5 min", "6 d 4 h"]);
     }
 }

@@ -52,8 +52,10 @@ impl Fleet for OneModel {
         if self.dice.roll() * 100.0 < self.refuses.load(Relaxed) as f64 {
             return Err(NoAnswer("throttled".into()));
         }
-        Ok(Told { source: Source::Primary, text: visitor.question.text.clone() })
+        Ok(Told { source: Source::Primary, text: visitor.question.text.clone(), trace: String::new() })
     }
+
+    async fn complain(&self, _: u32, _: &str) {}
 
     async fn happen(&self, what: &What) {
         if let What::Model { now, .. } = what {
@@ -63,6 +65,10 @@ impl Fleet for OneModel {
     }
 
     async fn tick(&self) {}
+
+    fn is_busy(&self) -> bool {
+        false
+    }
 
     fn upstream(&self) -> Upstream {
         Upstream { calls: self.calls.load(Relaxed), ..Upstream::default() }

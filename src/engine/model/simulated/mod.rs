@@ -47,7 +47,7 @@ impl Simulated {
     }
 
     fn answer(&self, asked: &Asked, fate: &Fate) -> Answer {
-        let prose = Prose::about(&self.model, asked);
+        let prose = Prose::about(&self.model, asked, &fate.known);
         let usage = Usage { completion: prose.tokens(), ..fate.prompt };
         let completion = Completion::new(&self.model, self.clock.now().seconds(), &asked.context.0);
         Answer { prose, usage, completion }

@@ -25,6 +25,26 @@ pub struct Profile {
     pub at_once: Option<u64>,
     /// What is wrong with it; the first that strikes counts.
     pub faults: Vec<Fault>,
+    /// What it knows and says when a question is about it, as a model with the catalogue beside it would.
+    pub knows: Vec<Known>,
+}
+
+/// Something that the model knows.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, schemars::JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Known {
+    /// A question that contains one of these is about it, whatever its case.
+    pub about: Vec<String>,
+    /// What the model says then.
+    pub says: String,
+}
+
+impl Known {
+    /// Whether a question is about it.
+    pub fn concerns(&self, question: &str) -> bool {
+        let question = question.to_lowercase();
+        self.about.iter().any(|about| question.contains(&about.to_lowercase()))
+    }
 }
 
 impl Default for Profile {
@@ -37,6 +57,7 @@ impl Default for Profile {
             capacity: None,
             at_once: None,
             faults: Vec::new(),
+            knows: Vec::new(),
         }
     }
 }

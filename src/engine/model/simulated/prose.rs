@@ -24,11 +24,12 @@ struct Limit {
 }
 
 impl Prose {
-    pub(super) fn about(model: &str, asked: &Asked) -> Self {
+    pub(super) fn about(model: &str, asked: &Asked, known: &[String]) -> Self {
         let question: String = asked.text.chars().take(REPEATED).collect();
         let mark = Digest::of([asked.context.0.as_slice(), asked.text.as_bytes()]).to_string();
+        let known: String = known.iter().map(|known| format!("{known} ")).collect();
         let text = format!(
-            "You asked: {question} This is the simulated answer of {model}; the same question in the same conversation \
+            "You asked: {question} {known}This is the simulated answer of {model}; the same question in the same conversation \
              always gets these words and the mark {}.",
             &mark[..8]
         );

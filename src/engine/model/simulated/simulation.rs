@@ -39,6 +39,8 @@ pub(super) struct Fate {
     pub(super) fault: Option<Fault>,
     pub(super) first_token: Duration,
     pub(super) per_token: Duration,
+    /// What it knows about the question.
+    pub(super) known: Vec<String>,
     /// The prompt's part of the usage.
     pub(super) prompt: Usage,
 }
@@ -92,6 +94,7 @@ impl Simulation {
             fault,
             first_token: (profile.first_token.0 + cold).mul_f64(slow * spread),
             per_token: profile.per_token.0.mul_f64(slow),
+            known: profile.knows.iter().filter(|it| it.concerns(&asked.text)).map(|it| it.says.clone()).collect(),
             prompt: prompt(asked, warm),
         }
     }

@@ -3,7 +3,7 @@ use tokio::time::Instant;
 
 use super::*;
 use crate::{clock::Timestamp, dice::Dice, engine::model::testing::asked, units::Ratio};
-use profile::Profile;
+use profile::{Known, Profile};
 
 fn simulated() -> (Simulated, Arc<Simulation>) {
     let simulation = Arc::new(Simulation::new(Profile::default(), Arc::new(Dice::seeded(7))));
@@ -93,6 +93,16 @@ async fn a_fault_ends_at_its_time_and_strikes_only_its_share() {
         failed += u32::from(body(&model, "?").await.is_err());
     }
     assert!((70..130).contains(&failed), "{failed} of 200");
+}
+
+#[tokio::test(start_paused = true)]
+async fn it_tells_what_it_knows_when_a_question_is_about_it() {
+    let (model, simulation) = simulated();
+    let known = Known { about: vec!["box set".into()], says: "It costs ¥8,980.".into() };
+    simulation.set(Profile { knows: vec![known], ..Profile::default() });
+    let said = async |text: &str| body(&model, text).await.expect("an answer").to_string();
+    assert!(said("What does the Box Set cost?").await.contains("It costs ¥8,980."));
+    assert!(!said("What does volume 1 cost?").await.contains("¥8,980"));
 }
 
 #[tokio::test(start_paused = true)]

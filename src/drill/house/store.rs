@@ -1,0 +1,182 @@
+//! The shared store of a drill's world: the embedded one, with an end to its memory, slower the fuller it is, and lost or out
+//! of reach when the drill says so.
+
+use std::{
+    collections::VecDeque,
+    sync::{
+        Arc, Mutex, PoisonError,
+        atomic::{AtomicBool, Ordering::Relaxed},
+    },
+    time::Duration,
+};
+
+use async_trait::async_trait;
+use tokio::{sync::broadcast, time::sleep};
+
+use crate::{
+    clock::{Clock, Timestamp},
+    dice::Dice,
+    digest::Digest,
+    drill::world::{Pace, StoreTurn},
+    ids::IntentId,
+    store::{
+        Change, CleanUp, Entry, Fence, Lead, Put, SharedDocument, Store, StoreError, Tag, Usage, Waited,
+        embedded::Embedded,
+    },
+};
+
+/// How long a reading of the fill is good for.
+const FILL_IS_KNOWN: Duration = Duration::from_secs(1);
+
+/// The writes that are remembered: those of a day, and at most so many.
+const DAY: Duration = Duration::from_secs(24 * 3_600);
+const MOST_WRITES: usize = 100_000;
+
+/// A store that has a drill's weaknesses.
+pub(super) struct WorldStore {
+    inner: Embedded,
+    pace: Option<Pace>,
+    intents: Vec<IntentId>,
+    down: AtomicBool,
+    fill: Mutex<Option<(Timestamp, f64)>>,
+    writes: Mutex<VecDeque<(Timestamp, Duration)>>,
+    clock: Clock,
+    dice: Arc<Dice>,
+}
+
+impl WorldStore {
+    /// `intents`: all there are.
+    pub(super) fn new(
+        inner: Embedded,
+        pace: Option<Pace>,
+        intents: Vec<IntentId>,
+        clock: Clock,
+        dice: Arc<Dice>,
+    ) -> Arc<Self> {
+        let down = AtomicBool::new(false);
+        Arc::new(Self { inner, pace, intents, down, fill: Mutex::default(), writes: Mutex::default(), clock, dice })
+    }
+
+    /// Something happens to it.
+    pub(super) async fn turn(&self, turn: StoreTurn) {
+        self.down.store(turn == StoreTurn::Down, Relaxed);
+        if turn == StoreTurn::Emptied {
+            let all = CleanUp { intents: self.intents.clone(), unused_for: Duration::ZERO, most: u64::MAX };
+            let _ = self.inner.clean_up(&all).await;
+        }
+    }
+
+    fn up(&self) -> Result<&Embedded, StoreError> {
+        if self.down.load(Relaxed) {
+            return Err(StoreError::Unreachable("connection refused".into()));
+        }
+        Ok(&self.inner)
+    }
+
+    /// The time within which 95 % of the last day's writes were kept. Unit: milliseconds. `None`: no writes, or no time.
+    pub(super) fn write_ms(&self) -> Option<f64> {
+        let writes = self.writes.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut took: Vec<_> = writes.iter().map(|(_, took)| took.as_micros()).collect();
+        took.sort_unstable();
+        let at = (took.len() * 95).div_ceil(100).checked_sub(1)?;
+        took.get(at).map(|micros| *micros as f64 / 1e3)
+    }
+
+    async fn take_time(&self) {
+        let Some(pace) = self.pace else { return };
+        let fill = self.fill().await;
+        let takes = pace.write(fill).mul_f64(0.7 + 0.6 * self.dice.roll());
+        self.note_write(takes);
+        sleep(takes).await;
+    }
+
+    fn note_write(&self, takes: Duration) {
+        let now = self.clock.now();
+        let mut writes = self.writes.lock().unwrap_or_else(PoisonError::into_inner);
+        writes.push_back((now, takes));
+        while writes.len() > MOST_WRITES || writes.front().is_some_and(|(at, _)| now.since(*at) > DAY) {
+            writes.pop_front();
+        }
+    }
+
+    async fn fill(&self) -> f64 {
+        let now = self.clock.now();
+        let known = *self.fill.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some((_, fill)) = known.filter(|(at, _)| now.since(*at) < FILL_IS_KNOWN) {
+            return fill;
+        }
+        let used = self.inner.usage().await.ok().and_then(|usage| usage.used_of);
+        let fill = used.map_or(0.0, |(used, of)| used as f64 / of.max(1) as f64);
+        *self.fill.lock().unwrap_or_else(PoisonError::into_inner) = Some((now, fill));
+        fill
+    }
+}
+
+#[async_trait]
+impl Store for WorldStore {
+    async fn get(&self, key: &Digest) -> Result<Option<Arc<Entry>>, StoreError> {
+        self.up()?.get(key).await
+    }
+
+    async fn put(&self, entry: Arc<Entry>) -> Result<Put, StoreError> {
+        let store = self.up()?;
+        self.take_time().await;
+        store.put(entry).await
+    }
+
+    async fn remove(&self, key: &Digest) -> Result<(), StoreError> {
+        self.up()?.remove(key).await
+    }
+
+    async fn generations(&self, tags: &[Tag]) -> Result<Vec<u64>, StoreError> {
+        self.up()?.generations(tags).await
+    }
+
+    async fn invalidate(&self, tags: &[Tag]) -> Result<(), StoreError> {
+        self.up()?.invalidate(tags).await
+    }
+
+    fn changes(&self) -> broadcast::Receiver<Change> {
+        self.inner.changes()
+    }
+
+    async fn lead(&self, key: &Digest, lease: Duration) -> Result<Lead, StoreError> {
+        self.up()?.lead(key, lease).await
+    }
+
+    async fn renew(&self, fence: &Fence, lease: Duration) -> Result<bool, StoreError> {
+        self.up()?.renew(fence, lease).await
+    }
+
+    async fn release(&self, fence: &Fence) -> Result<(), StoreError> {
+        self.up()?.release(fence).await
+    }
+
+    async fn released(&self, key: &Digest, most: Duration) -> Result<Waited, StoreError> {
+        self.up()?.released(key, most).await
+    }
+
+    async fn take(&self, budget: &str, per_minute: u64) -> Result<bool, StoreError> {
+        self.up()?.take(budget, per_minute).await
+    }
+
+    async fn document(&self, name: &str) -> Result<Option<SharedDocument>, StoreError> {
+        self.up()?.document(name).await
+    }
+
+    async fn write_document(&self, name: &str, expect: u64, content: &[u8]) -> Result<Option<u64>, StoreError> {
+        self.up()?.write_document(name, expect, content).await
+    }
+
+    async fn page(&self, cursor: Option<u64>, most: usize) -> Result<(Vec<Arc<Entry>>, Option<u64>), StoreError> {
+        self.up()?.page(cursor, most).await
+    }
+
+    async fn clean_up(&self, plan: &CleanUp) -> Result<u64, StoreError> {
+        self.up()?.clean_up(plan).await
+    }
+
+    async fn usage(&self) -> Result<Usage, StoreError> {
+        self.up()?.usage().await
+    }
+}
