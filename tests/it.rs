@@ -35,6 +35,8 @@ mod notify;
 mod openai_client;
 #[path = "it/processes.rs"]
 mod processes;
+#[path = "it/roles.rs"]
+mod roles;
 #[path = "it/runbooks.rs"]
 mod runbooks;
 #[cfg(feature = "aws")]

@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use super::settings::Settings;
+use super::{role::Role, settings::Settings};
 use crate::engine::model::configured::Kind;
 
 /// The first lines an operator reads.
@@ -17,21 +17,31 @@ impl Banner {
             let kind = match &model.kind {
                 Kind::Simulated(_) => "simulated",
                 Kind::OpenAi(_) => "OpenAI-compatible",
-                #[cfg(feature = "aws")]
                 Kind::Bedrock(_) => "Bedrock",
             };
             format!("{} ({kind})", model.name)
         });
+        let models = match settings.role {
+            Role::Controller => "none are asked from here".to_owned(),
+            _ => models.collect::<Vec<_>>().join(", "),
+        };
         let store = match &settings.redis {
             Some(redis) => format!("Redis, prefix {}", redis.prefix),
             None => format!("embedded, in {}", settings.state.display()),
         };
-        let controller = if settings.controller.runs { "watches and acts" } else { "does not run here" };
+        let watched = settings.controller.nodes.len();
+        let controller = match (settings.role, watched) {
+            (Role::Engine, _) => "does not run here".to_owned(),
+            (Role::All, 0) => "watches this engine and acts".to_owned(),
+            (Role::All, others) => format!("watches this engine and {others} elsewhere, and acts"),
+            (Role::Controller, nodes) => format!("watches {nodes} engines elsewhere, and acts"),
+        };
+        let heard = match settings.role {
+            Role::Controller => "/metrics, /healthz, /api/v1",
+            _ => "/v1 for OpenAI clients, /metrics, /healthz, /api/v1",
+        };
         Self(vec![
-            (
-                "listens on",
-                format!("http://{}  (/v1 for OpenAI clients, /metrics, /healthz, /api/v1)", settings.listen),
-            ),
+            ("listens on", format!("http://{}  ({heard})", settings.listen)),
             (
                 "loaded",
                 format!(
@@ -43,10 +53,11 @@ impl Banner {
                     book.policies.len()
                 ),
             ),
-            ("models", models.collect::<Vec<_>>().join(", ")),
+            ("models", models),
             ("embedder", settings.embedder.to_string()),
             ("store", store),
-            ("controller", format!("{controller} as {}", settings.node)),
+            ("controller", controller),
+            ("node", settings.node.to_string()),
         ])
     }
 }

@@ -1,10 +1,11 @@
 //! Wiring: which parts run in this process, in which order they start and stop.
 //!
-//! [`settings`] is what `banto.yaml` says, [`shop`] what the operator's files say, [`node`] one engine put together, [`watch`]
+//! [`settings`] is what `banto.yaml` says, [`role`] what the process is for, [`shop`] what the operator's files say, [`node`] one engine put together, [`watch`]
 //! the controller beside it, [`serve`] all of them with a listener, from start to stop.
 
 pub mod banner;
 pub mod node;
+pub mod role;
 pub mod serve;
 pub mod settings;
 pub mod shop;

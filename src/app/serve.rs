@@ -1,4 +1,4 @@
-//! `banto serve`: everything in one process, from start to stop.
+//! `banto serve`: what the role asks for in one process, from start to stop.
 //!
 //! It starts from the ground up (store, engine, listener, controller) and stops from the top down: no new plans, no new
 //! connections, requests under way answered, writes flushed.
@@ -41,9 +41,13 @@ use crate::{
     },
     clock::Clock,
     config::{files::Files, problem::Problems},
-    controller::{rulebook::Rulebook, sense::eyes::Inbox},
+    controller::{
+        rulebook::Rulebook,
+        sense::{eyes::Inbox, process},
+    },
     dice::Dice,
-    engine::admit::Limit,
+    engine::{admit::Limit, answer::Engine, model::simulated::Simulation},
+    ids::ModelName,
     knob::{
         self,
         board::Board,
@@ -129,46 +133,33 @@ fn read_files(settings: &Settings) -> Result<Files, StartError> {
 async fn start(settings: Settings, loaded: Loaded, tasks: &Tasks) -> Result<Arc<Front>, StartError> {
     let Loaded { shop, book, knobs } = loaded;
     let (clock, dice) = (Clock::system(), Arc::new(Dice::fair()));
-    let registry = Arc::new(Registry::default());
+    let (registry, life) = (Arc::new(Registry::default()), dice.bits());
     let store = open_store(&settings, clock, &dice, &registry, tasks).await?;
     let board = Arc::new(Board::new(knobs));
     knob::shared::share(board.clone(), store.clone(), tasks).await;
-    let (mut models, mut simulated) = (Vec::new(), Vec::new());
-    for model in settings.models.clone() {
-        let built = model.build(&dice, clock).await.map_err(StartError::Machine)?;
-        simulated.extend(built.simulation.map(|simulation| (built.model.name.clone(), simulation)));
-        models.push(built.model);
+    tasks.spawn_until_stopped(process::keep_looking(registry.clone(), clock));
+    let ground = Ground { clock, dice, registry: registry.clone(), store: store.clone(), board: board.clone() };
+    let mut engine = None;
+    let mut simulated = Vec::new();
+    if settings.role.answers() {
+        let (started, models) = start_engine(&settings, shop, &ground, tasks).await?;
+        (engine, simulated) = (Some(started), models);
+    } else {
+        tasks.spawn_until_stopped(return_in_time(board.clone(), clock));
     }
-    let names: Vec<_> = models.iter().map(|model| model.name.to_string()).collect();
-    let words = shop.understanding.lexicon().clone();
-    let embedder = settings.embedder.clone().build(words).await.map_err(StartError::Machine)?;
-    let limits = &settings.limits;
-    let parts = node::Parts {
-        models,
-        store: store.clone(),
-        board: board.clone(),
-        embedder,
-        registry: registry.clone(),
-        clock,
-        dice,
-        admission: Admitted {
-            all: Limit { rate: limits.rate as f64, burst: limits.burst as f64 },
-            per_user: limits.per_user.map(|(rate, burst)| Limit { rate, burst }),
-            queue: limits.queue,
-        },
-        deadline: settings.deadline,
-        shop,
-    };
-    let engine = node::start(parts, tasks);
     let inbox = Inbox::default();
     let mut watch = None;
-    if settings.controller.runs {
+    if settings.role.watches() {
         let (board, store, registry, inbox) = (board.clone(), store.clone(), registry.clone(), inbox.clone());
-        let around = Surroundings { book, board, store, registry, inbox, clock };
+        let around = Surroundings { book, board, store, registry, inbox, clock, life };
         watch = Some(watch::start(&settings, around, tasks).await?);
     }
+    let names = settings.models.iter().map(|model| model.name.to_string());
+    let models = ["banto".to_owned()].into_iter().chain(names).chain(settings.aliases).collect();
+    let keys = Keys::new(settings.keys);
+    let chat = engine.clone().map(|engine| Chat { engine, keys, models, largest: settings.limits.body });
     let desk = Desk {
-        engine: Some(engine.clone()),
+        engine,
         board,
         store,
         registry,
@@ -177,12 +168,65 @@ async fn start(settings: Settings, loaded: Loaded, tasks: &Tasks) -> Result<Arc<
         events: inbox,
         clock,
         ready: AtomicBool::new(true),
+        life,
         token: settings.token,
     };
     let desk = Arc::new(desk);
-    let models = ["banto".to_owned()].into_iter().chain(names).chain(settings.aliases).collect();
-    let chat = Chat { engine, keys: Keys::new(settings.keys), models, largest: limits.body };
     Ok(Arc::new(Front { chat, admin: admin::router(desk.clone()), desk }))
+}
+
+/// What every part of a process stands on.
+struct Ground {
+    clock: Clock,
+    dice: Arc<Dice>,
+    registry: Arc<Registry>,
+    store: Arc<dyn Store>,
+    board: Arc<Board>,
+}
+
+/// The simulated models, by name, to be broken and mended.
+type Simulated = Vec<(ModelName, Arc<Simulation>)>;
+
+async fn start_engine(
+    settings: &Settings,
+    shop: Shop,
+    ground: &Ground,
+    tasks: &Tasks,
+) -> Result<(Arc<Engine>, Simulated), StartError> {
+    let (mut models, mut simulated) = (Vec::new(), Vec::new());
+    for model in settings.models.clone() {
+        let built = model.build(&ground.dice, ground.clock).await.map_err(StartError::Machine)?;
+        simulated.extend(built.simulation.map(|simulation| (built.model.name.clone(), simulation)));
+        models.push(built.model);
+    }
+    let words = shop.understanding.lexicon().clone();
+    let embedder = settings.embedder.clone().build(words).await.map_err(StartError::Machine)?;
+    let limits = &settings.limits;
+    let parts = node::Parts {
+        models,
+        store: ground.store.clone(),
+        board: ground.board.clone(),
+        embedder,
+        registry: ground.registry.clone(),
+        clock: ground.clock,
+        dice: ground.dice.clone(),
+        admission: Admitted {
+            all: Limit { rate: limits.rate as f64, burst: limits.burst as f64 },
+            per_user: limits.per_user.map(|(rate, burst)| Limit { rate, burst }),
+            queue: limits.queue,
+        },
+        deadline: settings.deadline,
+        shop,
+    };
+    Ok((node::start(parts, tasks), simulated))
+}
+
+/// Where no engine keeps the deadlines of temporary changes, the controller's own board keeps them too.
+async fn return_in_time(board: Arc<Board>, clock: Clock) {
+    loop {
+        board.expire(clock.now());
+        tokio::time::sleep(Duration::from_secs(1)).await;
+    }
 }
 
 /// Serves until a signal; then requests under way are answered, and what is left to write is written.
@@ -254,7 +298,8 @@ async fn stop_signal() {
 
 /// Sends each request where it belongs: applications' on the shortest path, everything else through the admin router.
 struct Front {
-    chat: Chat,
+    /// Absent from a controller on its own.
+    chat: Option<Chat>,
     admin: axum::Router,
     desk: Arc<Desk>,
 }
@@ -262,11 +307,13 @@ struct Front {
 impl Service for Front {
     async fn answer(self: Arc<Self>, request: Request<Incoming>) -> Response<Payload> {
         let path = request.uri().path();
-        match (request.method(), path) {
-            (&Method::POST, "/v1/chat/completions") => self.chat.answer(request).await,
-            (method, "/v1/chat/completions") => refuse(&ApiError::wrong_method(method, path)),
-            (&Method::GET, "/v1/models") => self.chat.list(),
-            (&Method::GET, _) if path.starts_with("/v1/models/") => self.chat.show(&path["/v1/models/".len()..]),
+        let questions = path == "/v1/chat/completions" || path == "/v1/models" || path.starts_with("/v1/models/");
+        match (&self.chat, request.method()) {
+            (None, _) if questions => refuse(&ApiError::no_engine_here()),
+            (Some(chat), &Method::POST) if path == "/v1/chat/completions" => chat.answer(request).await,
+            (Some(_), method) if path == "/v1/chat/completions" => refuse(&ApiError::wrong_method(method, path)),
+            (Some(chat), &Method::GET) if path == "/v1/models" => chat.list(),
+            (Some(chat), &Method::GET) if questions => chat.show(&path["/v1/models/".len()..]),
             _ => match self.admin.clone().call(request).await {
                 Ok(response) => response.map(Payload::Routed),
                 Err(never) => match never {},

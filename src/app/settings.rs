@@ -8,9 +8,13 @@ use std::{
     time::Duration,
 };
 
+mod nodes;
+
 use serde::Deserialize;
 
 use self::embedder::{EmbedderSettings, RawEmbedder};
+pub use self::nodes::NodeSettings;
+use super::role::Role;
 use crate::{
     api::keys::Holder,
     config::{
@@ -45,7 +49,8 @@ struct Raw {
     keys: Vec<RawKey>,
     token: Option<RawSecret>,
     limits: RawLimits,
-    controller: Option<bool>,
+    role: Role,
+    nodes: Vec<nodes::RawNode>,
     aws: Option<crate::aws::settings::Settings>,
     logs: Vec<LogQuery>,
     notify: RawNotify,
@@ -134,6 +139,8 @@ pub struct Settings {
     pub token: Option<String>,
     /// How much is let in and kept.
     pub limits: Limits,
+    /// What this process is for.
+    pub role: Role,
     /// The controller.
     pub controller: ControllerSettings,
     /// How long requests under way may take at shutdown.
@@ -145,8 +152,8 @@ pub struct Settings {
 /// The controller beside the engine.
 #[derive(Clone, Debug)]
 pub struct ControllerSettings {
-    /// Whether one runs in this process.
-    pub runs: bool,
+    /// The engines in other processes that it watches.
+    pub nodes: Vec<NodeSettings>,
     /// The AWS account that it watches and acts in, if any.
     pub aws: Option<crate::aws::settings::Settings>,
     /// What it counts in CloudWatch Logs.
@@ -191,14 +198,30 @@ pub struct Limits {
     pub entries: u64,
 }
 
+/// What the command line says instead of the file.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Overrides {
+    /// Where requests are heard.
+    pub listen: Option<SocketAddr>,
+    /// What the process is for.
+    pub role: Option<Role>,
+}
+
 impl Settings {
-    /// The settings of a file, or all defaults without one.
+    /// The settings of a file, or all defaults without one, with what the command line says instead.
     ///
     /// # Errors
-    /// Every mistake in the file.
-    pub fn load(file: Option<&Path>) -> Result<Self, Problems> {
+    /// Every mistake in the file, and every one that the two make together.
+    pub fn load(file: Option<&Path>, over: Overrides) -> Result<Self, Problems> {
         let mut problems = Problems::default();
-        let Some(path) = file else { return problems.or(Self::default()) };
+        let nothing = |problems: &mut Problems| {
+            let nowhere = Document::split("the command line", "x").remove(0);
+            Raw::default().validate(over, &nowhere, Path::new("."), problems)
+        };
+        let Some(path) = file else {
+            let settings = nothing(&mut problems);
+            return problems.or(settings);
+        };
         let name = path.display().to_string();
         let text = std::fs::read_to_string(path).unwrap_or_else(|error| {
             let place = Place { file: name.as_str().into(), ..Place::default() };
@@ -206,13 +229,13 @@ impl Settings {
             String::new()
         });
         let settings = match Document::split(&name, &text).as_slice() {
-            [] => Some(Self::default()),
+            [] => Some(nothing(&mut problems)),
             [document, more @ ..] => {
                 more.iter().for_each(|extra| {
                     problems.add(&extra.start(), "a configuration is one document: remove this `---`")
                 });
                 let raw = document.read::<Raw>(&mut problems);
-                raw.map(|raw| raw.validate(document, path.parent().unwrap_or(Path::new(".")), &mut problems))
+                raw.map(|raw| raw.validate(over, document, path.parent().unwrap_or(Path::new(".")), &mut problems))
             }
         };
         problems.or(settings.unwrap_or_default())
@@ -222,12 +245,12 @@ impl Settings {
 impl Default for Settings {
     fn default() -> Self {
         let nowhere = Document::split("", "x").remove(0);
-        Raw::default().validate(&nowhere, Path::new("."), &mut Problems::default())
+        Raw::default().validate(Overrides::default(), &nowhere, Path::new("."), &mut Problems::default())
     }
 }
 
 impl Raw {
-    fn validate(self, document: &Document, folder: &Path, problems: &mut Problems) -> Settings {
+    fn validate(self, over: Overrides, document: &Document, folder: &Path, problems: &mut Problems) -> Settings {
         let listen = self.listen.as_ref().and_then(|listen| {
             let address = listen.value.parse().ok();
             if address.is_none() {
@@ -237,7 +260,7 @@ impl Raw {
             }
             address
         });
-        let listen = listen.unwrap_or(SocketAddr::from(([127, 0, 0, 1], 8080)));
+        let listen = over.listen.or(listen).unwrap_or(SocketAddr::from(([127, 0, 0, 1], 8080)));
         let token = match &self.token {
             Some(secret) => secret.fetch(document, problems),
             None => std::env::var("BANTO_TOKEN").ok().filter(|token| !token.is_empty()),
@@ -248,6 +271,12 @@ impl Raw {
                                 Set `token: {{ env: BANTO_TOKEN }}`, or listen on 127.0.0.1"
             );
             problems.add(&document.find("listen"), what);
+        }
+        let role = over.role.unwrap_or(self.role);
+        if role == Role::Controller && self.nodes.is_empty() {
+            let what = "a controller on its own watches the engines of `nodes:`, and none is named. Write \
+                        `nodes: [{ name: engine-1, url: 'http://10.0.0.5:8080' }]`";
+            problems.add(&document.find("role"), what);
         }
         let keys = self.keys.iter().filter_map(|raw| {
             let holder = Holder { tenant: raw.tenant.as_str().into(), tier: raw.tier };
@@ -261,7 +290,7 @@ impl Raw {
             problems.add(&document.place_of(files), format!("`{}` is not a folder", path.display()));
         }
         Settings {
-            node: self.node.unwrap_or_else(|| format!("banto-{}", listen.port())).into(),
+            node: self.node.unwrap_or_else(|| default_node(listen)).into(),
             state: self.state.map_or_else(default_state, |state| folder.join(state)),
             redis: self.redis.and_then(|redis| redis.validate(document, problems)),
             models: match &self.models {
@@ -273,8 +302,9 @@ impl Raw {
                 .map_or(EmbedderSettings::Hashed, |embedder| embedder.validate(document, folder, problems)),
             limits: self.limits.validate(document, problems),
             aliases: self.aliases,
+            role,
             controller: ControllerSettings {
-                runs: self.controller.unwrap_or(true),
+                nodes: nodes::validate(&self.nodes, token.as_ref(), document, problems),
                 aws: self.aws,
                 logs: self.logs,
                 notify: self.notify.validate(document, problems),
@@ -328,6 +358,13 @@ impl RawLimits {
     }
 }
 
+/// `HOST-PORT`: no two processes of a fleet share it.
+fn default_node(listen: SocketAddr) -> String {
+    let host = std::fs::read_to_string("/proc/sys/kernel/hostname").ok();
+    let host = host.as_deref().map(str::trim).filter(|host| !host.is_empty()).unwrap_or("banto");
+    format!("{host}-{}", listen.port())
+}
+
 /// `$XDG_STATE_HOME/banto`, `~/.local/state/banto`, or `banto-state` here.
 fn default_state() -> PathBuf {
     let home = || Some(PathBuf::from(std::env::var_os("HOME")?).join(".local/state"));
@@ -343,12 +380,13 @@ mod tests {
         let file = tempfile::NamedTempFile::new().expect("a file");
         std::fs::write(file.path(), text).expect("written");
         let name = file.path().display().to_string();
-        Settings::load(Some(file.path())).map_err(|problems| problems.to_string().replace(&name, "banto.yaml"))
+        Settings::load(Some(file.path()), Overrides::default())
+            .map_err(|problems| problems.to_string().replace(&name, "banto.yaml"))
     }
 
     #[test]
     fn no_file_is_a_good_file() {
-        let settings = Settings::load(None).expect("defaults");
+        let settings = Settings::load(None, Overrides::default()).expect("defaults");
         assert!(settings.listen.ip().is_loopback() && settings.keys.is_empty() && settings.redis.is_none());
     }
 
@@ -365,8 +403,25 @@ mod tests {
     }
 
     #[test]
+    fn nodes_are_read_each_with_a_name_and_an_address() {
+        let good = "role: controller\nnodes:\n  - { name: a, url: 'http://10.0.0.5:8080' }\n";
+        let settings = load(good).expect("a good file");
+        assert_eq!((settings.role, settings.controller.nodes[0].name.to_string()), (Role::Controller, "a".into()));
+        let bad = "nodes:\n  - { name: a, url: '10.0.0.5:8080' }\n  - { name: a, url: 'http://x/v1' }\n";
+        let told = load(bad).expect_err("three mistakes");
+        for part in
+            ["banto.yaml:2:21: `10.0.0.5:8080` is not", "banto.yaml:3:13: two nodes are called `a`", "3 problems"]
+        {
+            assert!(told.contains(part), "{part} is missing in:\n{told}");
+        }
+    }
+
+    #[test]
     fn nothing_administrative_is_open_to_the_world() {
         let told = load("listen: 0.0.0.0:8080\n").expect_err("no token");
         assert!(told.contains("banto.yaml:1:1: 0.0.0.0:8080 can be reached from outside"), "{told}");
+        let over = Overrides { listen: Some(SocketAddr::from(([0, 0, 0, 0], 8080))), role: None };
+        let told = Settings::load(None, over).expect_err("no token").to_string();
+        assert!(told.contains("0.0.0.0:8080 can be reached from outside"), "{told}");
     }
 }

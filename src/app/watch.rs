@@ -1,6 +1,6 @@
 //! The controller of a process, on a thread of its own: its journal may wait for a disk without delaying an answer.
 
-use std::{future::Future, sync::Arc};
+use std::{future::Future, sync::Arc, time::Duration};
 
 use async_trait::async_trait;
 use serde_json::{Value, json};
@@ -21,6 +21,12 @@ use crate::{
         },
         decide::Limits,
         lease::Lease,
+        nodes::{
+            Roster,
+            client::NodeClient,
+            hands::{CleaningAll, InvalidatingAll},
+            knobs::keep_in_step,
+        },
         notify::{channel::Channel, dispatch::Dispatcher},
         reconcile::{Controller, Parts},
         rulebook::Rulebook,
@@ -28,7 +34,8 @@ use crate::{
             eyes::{Eyes, Inbox},
             fleet::EngineSource,
             history::History,
-            process::ProcessSource,
+            own::Part,
+            remote::RemoteSource,
         },
     },
     knob::board::Board,
@@ -52,30 +59,38 @@ pub struct Surroundings {
     pub inbox: Inbox,
     /// The time.
     pub clock: Clock,
+    /// A number that no other life of this process has.
+    pub life: u64,
 }
+
+/// How long a shared store may take to bring the knobs to every node before they are told over their API.
+const STORE_FIRST: Duration = Duration::from_secs(3);
 
 /// Puts the controller together and starts its thread; it ends with `tasks`.
 ///
 /// # Errors
 /// When the journal cannot be opened, or a channel cannot be built.
 pub async fn start(settings: &Settings, around: Surroundings, tasks: &Tasks) -> Result<Arc<dyn Watch>, StartError> {
-    let Surroundings { book, board, store, registry, inbox, clock } = around;
+    let Surroundings { book, board, store, registry, inbox, clock, life } = around;
     let machine = |error: &dyn std::fmt::Display| StartError::Machine(error.to_string());
     let journal = Journal::open(&settings.state.join("journal.sqlite")).map_err(|error| machine(&error))?;
     let journal = Arc::new(journal);
     let outbound = Outbound::new().map_err(|error| machine(&error))?;
     let account = Account::open(&settings.controller, &outbound, clock).await;
-    let hands = Hands::default()
-        .with("knob", Arc::new(Knobs::new(board.clone(), clock)))
-        .with("clean_up", Arc::new(Cleaning(store.clone())))
-        .with("invalidate", Arc::new(Invalidating(store.clone())));
-    let lease = Lease::new(store, clock, settings.node.to_string());
+    let roster = Arc::new(roster(settings, &outbound));
+    let hands = Hands::default().with("knob", Arc::new(Knobs::new(board.clone(), clock)));
+    let hands = on_caches(hands, settings, &store, &roster);
+    // A name is not enough among processes that share a store: two of them may have been given the same.
+    let me =
+        if settings.redis.is_some() { format!("{}#{life:016x}", settings.node) } else { settings.node.to_string() };
+    let lease = Lease::new(store, clock, me);
     let parts = Parts {
         rules: book.rules,
         trees: book.trees,
         policies: book.policies,
         limits: Limits::default(),
-        board,
+        board: board.clone(),
+        roster: roster.clone(),
         hands: account.hands(hands),
         lease: Some(lease),
         journal: journal.clone(),
@@ -86,28 +101,51 @@ pub async fn start(settings: &Settings, around: Surroundings, tasks: &Tasks) -> 
 
     let history = Arc::new(History::new(&registry));
     let mut engines = EngineSource::default();
-    engines.watch(settings.node.clone(), registry.clone());
-    let process = ProcessSource::new(&registry);
-    let eyes = Eyes { engines, process, history: history.clone(), inbox, registry: registry.clone() };
+    let part = if settings.role.answers() { Part::Both } else { Part::Controller };
+    engines.watch_part(settings.node.clone(), part, registry.clone());
+    let remote = RemoteSource::new(roster.clone(), tasks.clone());
+    let eyes = Eyes { engines, remote, history: history.clone(), inbox, registry: registry.clone() };
     let notify = settings.controller.notify.clone();
     let (routes, grouping) = (notify.clone().routes(&outbound, clock, |topic| account.topic(topic)), notify.grouping);
     let dispatcher = Dispatcher::new(journal, routes.map_err(StartError::Machine)?, grouping, registry.clone());
 
-    let (running, group) = (controller.clone(), tasks.clone());
+    let patience = if settings.redis.is_some() { STORE_FIRST } else { Duration::ZERO };
+    let in_step = keep_in_step(roster.clone(), board.clone(), patience);
+    let overseer = Overseer { controller: controller.clone(), roster, board, clock };
+    let (running, group) = (controller, tasks.clone());
     let work = async move {
         running.run(Box::new(eyes), &group);
         account.watch(&history, clock, &registry, &group);
+        group.spawn_until_stopped(in_step);
         group.spawn_until_stopped(dispatcher.run(clock));
         group.stopping().cancelled().await;
         // The loop rests before its runtime goes away: a running order reaches its next line in the journal.
         tokio::time::sleep(REST).await;
     };
     on_a_thread_of_its_own(work)?;
-    Ok(Arc::new(Overseer(controller)))
+    Ok(Arc::new(overseer))
+}
+
+/// The engines elsewhere that the configuration names; this process itself is none of them.
+fn roster(settings: &Settings, outbound: &Outbound) -> Roster {
+    let nodes = settings.controller.nodes.iter().filter(|node| !settings.role.answers() || node.name != settings.node);
+    Roster::new(nodes.map(|node| NodeClient::new(node.name.clone(), &node.url, node.token.clone(), outbound.clone())))
+}
+
+/// Hands on the answers kept: in the store that all share, or on each node's own.
+fn on_caches(hands: Hands, settings: &Settings, store: &Arc<dyn Store>, roster: &Arc<Roster>) -> Hands {
+    match settings.role.answers() || settings.redis.is_some() {
+        true => hands
+            .with("clean_up", Arc::new(Cleaning(store.clone())))
+            .with("invalidate", Arc::new(Invalidating(store.clone()))),
+        false => hands
+            .with("clean_up", Arc::new(CleaningAll(roster.clone())))
+            .with("invalidate", Arc::new(InvalidatingAll(roster.clone()))),
+    }
 }
 
 /// How long the controller's runtime stays for what is under way.
-const REST: std::time::Duration = std::time::Duration::from_secs(2);
+const REST: Duration = Duration::from_secs(2);
 
 fn on_a_thread_of_its_own(work: impl Future<Output = ()> + Send + 'static) -> Result<(), StartError> {
     let failed =
@@ -119,7 +157,7 @@ fn on_a_thread_of_its_own(work: impl Future<Output = ()> + Send + 'static) -> Re
 
 /// How often X-Ray sampling rules that have expired are looked for.
 #[cfg(feature = "aws")]
-const SWEEP: std::time::Duration = std::time::Duration::from_secs(300);
+const SWEEP: Duration = Duration::from_secs(300);
 
 /// What the controller does on AWS, where it may.
 #[cfg(feature = "aws")]
@@ -210,7 +248,12 @@ impl Account {
 }
 
 /// The controller, for the desk.
-struct Overseer(Arc<Controller>);
+struct Overseer {
+    controller: Arc<Controller>,
+    roster: Arc<Roster>,
+    board: Arc<Board>,
+    clock: Clock,
+}
 
 /// Incidents and decisions shown at once.
 const SHOWN: usize = 500;
@@ -223,33 +266,38 @@ fn shown<T: serde::Serialize>(what: Result<T, impl std::error::Error>) -> Result
 #[async_trait]
 impl Watch for Overseer {
     async fn incidents(&self) -> Result<Value, String> {
-        shown(self.0.incidents(SHOWN))
+        shown(self.controller.incidents(SHOWN))
     }
 
     async fn alarms(&self) -> Result<Value, String> {
-        Ok(json!(self.0.overview().alarms))
+        Ok(json!(self.controller.overview().alarms))
     }
 
     async fn decisions(&self) -> Result<Value, String> {
-        Ok(json!({ "now": self.0.overview().policies, "past": shown(self.0.decisions(SHOWN))? }))
+        Ok(json!({ "now": self.controller.overview().policies, "past": shown(self.controller.decisions(SHOWN))? }))
     }
 
     async fn held(&self) -> Result<Value, String> {
-        let overview = self.0.overview();
+        let overview = self.controller.overview();
         Ok(json!({ "hold": overview.hold, "standing_by": overview.standing_by }))
     }
 
     async fn hold(&self, on: bool, revert: bool, by: &str, reason: &str) -> Result<Value, String> {
-        let done = if on { self.0.hold(by, reason, revert) } else { self.0.resume() };
+        let done = if on { self.controller.hold(by, reason, revert) } else { self.controller.resume() };
         done.map_err(|error| error.to_string())?;
         self.held().await
     }
 
     async fn approve(&self, id: &str, approve: bool, by: &str) -> Result<Value, String> {
-        shown(self.0.answer(id, approve, by))
+        shown(self.controller.answer(id, approve, by))
+    }
+
+    async fn nodes(&self) -> Result<Value, String> {
+        let version = self.board.version();
+        Ok(json!({ "knobs": version, "nodes": self.roster.standings(version, self.clock.now()) }))
     }
 
     async fn unlock(&self, policy: &str) -> Result<Value, String> {
-        shown(self.0.unlock(policy))
+        shown(self.controller.unlock(policy))
     }
 }

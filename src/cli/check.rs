@@ -6,7 +6,10 @@ use serde::Serialize;
 
 use super::Exit;
 use crate::{
-    app::{settings::Settings, shop::Shop},
+    app::{
+        settings::{Overrides, Settings},
+        shop::Shop,
+    },
     config::{
         files::Files,
         problem::{Place, Problem, Problems},
@@ -96,7 +99,7 @@ fn text(checked: &Checked, problems: &[Problem]) -> String {
 
 /// Reads everything that can be read and notes what is wrong with it.
 fn check(args: &Args, problems: &mut Problems) -> Checked {
-    let settings = Settings::load(args.config.as_deref()).unwrap_or_else(|wrong| {
+    let settings = Settings::load(args.config.as_deref(), Overrides::default()).unwrap_or_else(|wrong| {
         problems.extend(wrong);
         Settings::default()
     });

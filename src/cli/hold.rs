@@ -1,4 +1,4 @@
-//! `banto hold` and `banto hold --resume`.
+//! `banto hold`.
 
 use serde::Serialize;
 
@@ -7,17 +7,16 @@ use super::{
     remote::{Remote, who},
 };
 
-/// Stops the controller from acting; resume lets it act again.
+/// Stops the controller from acting, until `banto resume`.
 ///
 /// While held it still watches, diagnoses and tells people. Remedies in force return by themselves at their deadlines.
 #[derive(Debug, clap::Args)]
-#[command(after_help = "Examples:\n  banto hold --reason 'database migration'\n  banto hold --resume")]
+#[command(
+    after_help = "Examples:\n  banto hold --reason 'database migration'\n  banto hold --revert --reason 'it makes things worse'\n  banto resume"
+)]
 pub struct Args {
-    /// Let the controller act again.
-    #[arg(long)]
-    resume: bool,
     /// First take back every remedy in force.
-    #[arg(long, conflicts_with = "resume")]
+    #[arg(long)]
     revert: bool,
     /// Why; shown to everybody who looks.
     #[arg(long, default_value = "by hand")]
@@ -40,12 +39,11 @@ struct Switch<'a> {
 
 /// Runs the command.
 pub fn run(args: Args) -> Exit {
-    let Args { resume, revert, reason, json, remote } = args;
-    let switch = Switch { on: !resume, revert, by: who(), reason: &reason };
+    let Args { revert, reason, json, remote } = args;
+    let switch = Switch { on: true, revert, by: who(), reason: &reason };
     match remote.post::<serde_json::Value>("/api/v1/hold", &switch) {
         Ok(answer) if json => println!("{answer}"),
-        Ok(_) if resume => println!("The controller acts again."),
-        Ok(_) => println!("The controller is held: {reason}. `banto hold --resume` lets it act again."),
+        Ok(_) => println!("The controller is held: {reason}. `banto resume` lets it act again."),
         Err(error) => {
             eprintln!("banto: {error}");
             return Exit::Failed;

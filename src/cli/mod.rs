@@ -11,9 +11,12 @@ pub mod drill;
 pub mod hold;
 pub mod incidents;
 pub mod knobs;
+pub mod nodes;
 pub mod remote;
+pub mod resume;
 pub mod serve;
 pub mod simulate;
+pub mod size_pool;
 
 use std::process::{ExitCode, Termination};
 
@@ -45,10 +48,16 @@ enum Command {
     Knobs(knobs::Args),
     /// Shows what happened and what was done.
     Incidents(incidents::Args),
-    /// Stops the controller from acting; resume lets it act again.
+    /// Shows the engines that a controller watches, and who lags behind the knobs.
+    Nodes(nodes::Args),
+    /// Stops the controller from acting, until `banto resume`.
     Hold(hold::Args),
+    /// Lets a held controller act again.
+    Resume(resume::Args),
     /// Approves or rejects a proposed remedy.
     Approve(approve::Args),
+    /// Calculates a model's pool.
+    SizePool(size_pool::Args),
     /// Breaks or mends a simulated model of a running Banto.
     Simulate(simulate::Args),
     /// Writes the pages that are made from the program itself.
@@ -90,8 +99,11 @@ pub fn run() -> Exit {
         Command::Cache(args) => cache::run(args),
         Command::Knobs(args) => knobs::run(args),
         Command::Incidents(args) => incidents::run(args),
+        Command::Nodes(args) => nodes::run(args),
         Command::Hold(args) => hold::run(args),
+        Command::Resume(args) => resume::run(args),
         Command::Approve(args) => approve::run(args),
+        Command::SizePool(args) => size_pool::run(args),
         Command::Simulate(args) => simulate::run(args),
         Command::Docs(args) => docs::run(args),
     }

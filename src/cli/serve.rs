@@ -6,19 +6,24 @@ use tracing_subscriber::EnvFilter;
 
 use super::Exit;
 use crate::app::{
+    role::Role,
     serve::{self, StartError},
-    settings::Settings,
+    settings::{Overrides, Settings},
 };
 
 /// Runs the engine and the controller.
 #[derive(Debug, clap::Args)]
 #[command(
-    after_help = "Example:\n  banto serve                        # embedded defaults, simulated models\n  banto serve --config banto.yaml"
+    after_help = "Example:\n  banto serve                        # embedded defaults, simulated models\n  banto serve --config banto.yaml\n  \
+    banto serve --config banto.yaml --role engine\n  banto serve --config banto.yaml --role controller --listen 127.0.0.1:9090"
 )]
 pub struct Args {
     /// The configuration file; without it everything is embedded.
     #[arg(long, env = "BANTO_CONFIG")]
     config: Option<PathBuf>,
+    /// What this process is for; without it what the configuration says, or everything.
+    #[arg(long)]
+    role: Option<Role>,
     /// Listens here instead of where the configuration says.
     #[arg(long)]
     listen: Option<std::net::SocketAddr>,
@@ -30,8 +35,7 @@ pub struct Args {
 /// Runs the command.
 pub fn run(args: Args) -> Exit {
     log(args.json_logs);
-    let settings = Settings::load(args.config.as_deref());
-    let settings = settings.map(|settings| Settings { listen: args.listen.unwrap_or(settings.listen), ..settings });
+    let settings = Settings::load(args.config.as_deref(), Overrides { listen: args.listen, role: args.role });
     match settings.map_err(StartError::Files).and_then(start) {
         Ok(()) => Exit::Done,
         Err(error @ StartError::Files(_)) => {

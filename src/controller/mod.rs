@@ -14,6 +14,7 @@ pub mod expression;
 pub mod incident;
 pub mod judge;
 pub mod lease;
+pub mod nodes;
 pub mod notice;
 pub mod notify;
 pub mod order;

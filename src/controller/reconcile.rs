@@ -29,6 +29,7 @@ use super::{
     event::Event,
     judge::rules::Rules,
     lease::{Alone, Fence, Lease},
+    nodes::Roster,
     order::Order,
     query::Series,
 };
@@ -72,6 +73,8 @@ pub struct Parts {
     pub board: Arc<Board>,
     /// The hands, by kind.
     pub hands: Hands,
+    /// The engines elsewhere, whose knobs must have converged before anybody judges what a change did.
+    pub roster: Arc<Roster>,
     /// The lease among controllers; `None` for one that is alone.
     pub lease: Option<Lease>,
     /// What survives.

@@ -13,7 +13,7 @@ use serde::{Deserialize, Serialize};
 use tokio::sync::watch;
 
 use super::{catalogue::Catalogue, value::Value};
-use crate::{clock::Timestamp, ids::KnobName};
+use crate::{clock::Timestamp, digest::Digest, ids::KnobName};
 
 /// How many past changes the board remembers.
 const HISTORY: usize = 1_000;
@@ -109,6 +109,15 @@ pub struct Document {
     pub version: u64,
     /// The knobs that were ever changed.
     pub settings: BTreeMap<KnobName, Setting>,
+}
+
+impl Document {
+    /// What it says, in a number: two that say the same have the same, whatever their versions.
+    pub fn digest(&self) -> u64 {
+        let said = serde_json::to_vec(&self.settings).unwrap_or_default();
+        let Digest([a, b, c, d, e, f, g, h, ..]) = Digest::of([said.as_slice()]);
+        u64::from_le_bytes([a, b, c, d, e, f, g, h])
+    }
 }
 
 /// The knobs of one engine, shared by everything that reads or turns them.

@@ -90,6 +90,31 @@ async fn bring_in_step(board: &Board, store: &dyn Store) -> Result<(), StoreErro
     Err(StoreError::Refused(format!("other nodes wrote the knobs {TRIES} times meanwhile")))
 }
 
+/// Brings a board in step with another's document, given or received: each takes over what the other knows better. What
+/// the board says then, for the other side to take over.
+pub fn take_over(board: &Board, theirs: &Document) -> Arc<Document> {
+    for _ in 0..TRIES {
+        let ours = board.document();
+        if !has_news(theirs, &ours) {
+            break;
+        }
+        let both = merge(&ours, theirs);
+        if both.version == ours.version || board.adopt(both, ours.version) {
+            break;
+        }
+    }
+    board.document()
+}
+
+/// Whether a document says anything that another does not know, or knows otherwise. A node that lacks some of our knobs has
+/// none for us.
+fn has_news(theirs: &Document, ours: &Document) -> bool {
+    let known = |knob, setting: &super::board::Setting| {
+        ours.settings.get(knob).is_some_and(|our| our.version > setting.version || our == setting)
+    };
+    theirs.version > ours.version || !theirs.settings.iter().all(|(knob, setting)| known(knob, setting))
+}
+
 /// The document and its version in the store; an empty one when there is none or it cannot be read.
 async fn read(store: &dyn Store) -> Result<(u64, Document), StoreError> {
     let Some(shared) = store.document(NAME).await? else { return Ok((0, Document::default())) };
@@ -239,6 +264,32 @@ mod tests {
         turn(&board, "rate_limit.rate", 5_000);
         share(board.clone(), store.clone(), &tasks).await;
         assert_eq!(read(&*store).await.expect("reads").1, *board.document());
+    }
+
+    #[test]
+    fn a_node_that_lacks_a_knob_does_not_move_the_version_on_for_ever() {
+        let (controller, older) = (board(), board());
+        turn(&controller, "rate_limit.rate", 5_000);
+        let newer = document(2, &[("from.the.future", 1, 7), ("rate_limit.rate", 1, 5_000)]);
+        let mut seen = Vec::new();
+        for _ in 0..3 {
+            let answer = take_over(&older, &newer);
+            seen.push((answer.version, has_news(&answer, &newer)));
+        }
+        assert_eq!(seen, [(2, false); 3]);
+    }
+
+    #[test]
+    fn boards_that_meet_say_the_same_afterwards() {
+        let (controller, node) = (board(), board());
+        turn(&controller, "rate_limit.rate", 5_000);
+        turn(&node, "rate_limit.rate", 3_000);
+        turn(&node, "retry.max_attempts", 0);
+        let answer = take_over(&node, &controller.document());
+        take_over(&controller, &answer);
+        assert_eq!(controller.document(), node.document());
+        assert_eq!(controller.document().digest(), node.document().digest());
+        assert_eq!(value(&node, "retry.max_attempts"), Value::Count(0));
     }
 
     fn document(version: u64, settings: &[(&str, u64, u64)]) -> Document {

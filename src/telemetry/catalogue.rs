@@ -58,6 +58,13 @@ pub struct Metric {
     pub source: &'static str,
 }
 
+impl Metric {
+    /// Whether a controller measures it, of itself and its sources, and not an engine.
+    pub fn is_the_controllers(&self) -> bool {
+        self.name.starts_with("controller.")
+    }
+}
+
 macro_rules! catalogue {
     ($($id:ident = $kind:ident $name:literal $unit:ident [$($label:literal),*] $source:literal: $doc:literal;)*) => {
         $(
@@ -139,6 +146,7 @@ catalogue! {
     // controller
     DECISIONS = Counter "controller.decisions" None ["outcome"] "controller/decide": "Decisions by outcome: act, hold.";
     SOURCE_UP = Gauge "controller.source_up" None ["source"] "controller/sense": "1 while a source delivers, 0 while it fails, lags or is throttled.";
+    NODES_LAGGING = Gauge "controller.nodes_lagging" None [] "controller/nodes": "Engine nodes that deliver and have not taken over the newest knobs.";
     SERIES_REFUSED = Counter "controller.series_refused" None [] "controller/sense": "Series that the history did not take because it holds as many as it may.";
     POINTS_ASKED = Counter "controller.points_asked" None ["source"] "controller/sense": "Metrics asked of a source that is paid by the metric.";
     NOTICES = Counter "controller.notices" None ["channel", "result"] "controller/notify": "Notices by channel and result: sent, retried, given_up.";

@@ -37,7 +37,7 @@ pub struct Reading {
 }
 
 /// What a series shows.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, serde::Serialize, serde::Deserialize)]
 pub enum Value {
     /// A count since the start.
     Count(u64),

@@ -6,14 +6,11 @@ use crate::support::banto::Banto;
 async fn the_controller_is_held_and_let_go_and_a_restart_does_not_forget() {
     let banto = Banto::start("").await;
     let (code, said) = banto.command(&["hold", "--reason", "migration"]);
-    assert_eq!(
-        (code, said.as_str()),
-        (0, "The controller is held: migration. `banto hold --resume` lets it act again.\n")
-    );
+    assert_eq!((code, said.as_str()), (0, "The controller is held: migration. `banto resume` lets it act again.\n"));
     let banto = Banto::start_in(banto.kill(), "").await;
     let held = look(&banto.url("/api/v1/hold")).await;
     assert_eq!(held["hold"]["reason"], "migration", "{held}");
-    let (code, said) = banto.command(&["hold", "--resume"]);
+    let (code, said) = banto.command(&["resume"]);
     assert_eq!((code, said.as_str()), (0, "The controller acts again.\n"));
     assert!(look(&banto.url("/api/v1/hold")).await["hold"].is_null());
 }

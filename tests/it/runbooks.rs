@@ -88,6 +88,7 @@ impl Shift {
             limits,
             board: board.clone(),
             hands,
+            roster: Arc::default(),
             lease,
             journal: journal.clone(),
             clock,

@@ -9,8 +9,13 @@ use tracing::info;
 
 use super::{AdminError, Shared};
 use crate::{
-    clock::Timestamp, controller::event::Event, engine::understand::normalise::normalise, store::Tag,
+    clock::Timestamp,
+    controller::{event::Event, order::MOST_REMOVED},
+    engine::understand::normalise::normalise,
+    ids::IntentId,
+    store::{CleanUp, Tag},
     telemetry::catalogue,
+    units::TimeSpan,
 };
 
 /// How many events wait for the controller; more are refused, so that none is lost unseen.
@@ -29,6 +34,9 @@ pub(super) struct Sent {
 
 /// `POST /v1/events`.
 pub(super) async fn receive(State(desk): Shared, Json(sent): Json<Sent>) -> Result<StatusCode, AdminError> {
+    if desk.watch.is_none() {
+        return Err(AdminError::not_found("no controller runs in this process; send events to the one that does"));
+    }
     let event = Event {
         at: sent.at.unwrap_or(desk.clock.now()),
         kind: sent.kind,
@@ -82,6 +90,33 @@ pub(super) async fn invalidate(State(desk): Shared, Json(void): Json<Void>) -> R
             Err(AdminError::unavailable(format!("the invalidation did not reach the store ({error}); send it again")))
         }
     }
+}
+
+/// What to clean up.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Unused {
+    #[serde(default)]
+    intents: Vec<IntentId>,
+    unused_for: TimeSpan,
+    most: u64,
+}
+
+/// How much was cleaned up.
+#[derive(Serialize)]
+pub(super) struct Removed {
+    removed: u64,
+}
+
+/// `POST /api/v1/clean_up`: low-value entries of this process's store.
+pub(super) async fn clean_up(State(desk): Shared, Json(wish): Json<Unused>) -> Result<Json<Removed>, AdminError> {
+    if wish.most == 0 || wish.most > MOST_REMOVED {
+        return Err(AdminError::invalid(format!("`most` is {}: use 1 to {MOST_REMOVED}", wish.most)));
+    }
+    let plan = CleanUp { intents: wish.intents, unused_for: wish.unused_for.0, most: wish.most };
+    let removed = desk.store.clean_up(&plan).await;
+    let removed = removed.map_err(|error| AdminError::unavailable(format!("the store was not cleaned up: {error}")))?;
+    Ok(Json(Removed { removed }))
 }
 
 /// A tag in the form the cache knows it by: the part after the colon is normalised like a question's words.

@@ -10,8 +10,9 @@ use super::{AdminError, Shared};
 use crate::{
     ids::KnobName,
     knob::{
-        board::{Board, Change, Changed, Refused, Setting},
+        board::{Board, Change, Changed, Document, Refused, Setting},
         catalogue::Bounds,
+        shared,
     },
     units::TimeSpan,
 };
@@ -83,6 +84,11 @@ pub(super) async fn set(
         Refused::Bounds { .. } => AdminError::invalid(refused.to_string()),
         Refused::Moved { .. } => AdminError::conflict(refused.to_string()),
     })
+}
+
+/// `POST /api/v1/knobs/document`: a controller's knobs, to be taken over; the ones in force here afterwards.
+pub(super) async fn take_over(State(desk): Shared, Json(theirs): Json<Document>) -> Json<Document> {
+    Json((*shared::take_over(&desk.board, &theirs)).clone())
 }
 
 fn unknown(board: &Board, name: &str) -> AdminError {

@@ -7,6 +7,8 @@ mod events;
 mod feedback;
 mod health;
 mod knobs;
+mod measurements;
+mod nodes;
 mod simulated;
 mod watch;
 
@@ -54,6 +56,8 @@ pub struct Desk {
     pub clock: Clock,
     /// Whether requests are served.
     pub ready: AtomicBool,
+    /// A number that no other life of this process has.
+    pub life: u64,
     /// The operator's token; `None` only on loopback.
     pub token: Option<String>,
 }
@@ -68,9 +72,13 @@ pub fn router(desk: Arc<Desk>) -> Router {
         .route("/v1/events", post(events::receive))
         .route("/api/v1/knobs", get(knobs::list))
         .route("/api/v1/knobs/history", get(knobs::history))
+        .route("/api/v1/knobs/document", post(knobs::take_over))
+        .route("/api/v1/measurements", get(measurements::tell))
+        .route("/api/v1/nodes", get(nodes::list))
         .route("/api/v1/knobs/{name}", get(knobs::show).post(knobs::set))
         .route("/api/v1/simulated/{model}", get(simulated::show).post(simulated::set))
         .route("/api/v1/invalidate", post(events::invalidate))
+        .route("/api/v1/clean_up", post(events::clean_up))
         .route("/api/v1/incidents", get(watch::incidents))
         .route("/api/v1/alarms", get(watch::alarms))
         .route("/api/v1/decisions", get(watch::decisions))

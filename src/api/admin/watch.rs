@@ -25,13 +25,15 @@ pub trait Watch: Send + Sync {
     async fn hold(&self, on: bool, revert: bool, by: &str, reason: &str) -> Result<Value, String>;
     /// Approves or rejects a proposal.
     async fn approve(&self, id: &str, approve: bool, by: &str) -> Result<Value, String>;
+    /// The engines elsewhere, and how each stands.
+    async fn nodes(&self) -> Result<Value, String>;
     /// Lets a policy act again that failed too often.
     async fn unlock(&self, policy: &str) -> Result<Value, String>;
 }
 
 type Answer = Result<Json<Value>, AdminError>;
 
-fn controller(desk: &super::Desk) -> Result<&dyn Watch, AdminError> {
+pub(super) fn controller(desk: &super::Desk) -> Result<&dyn Watch, AdminError> {
     desk.watch
         .as_deref()
         .ok_or_else(|| AdminError::not_found("no controller runs in this process; ask the one that does"))

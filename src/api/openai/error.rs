@@ -67,6 +67,12 @@ impl ApiError {
         Self::new(StatusCode::NOT_FOUND, "invalid_request_error", Some("unknown_url"), message)
     }
 
+    /// 404: a controller on its own answers no questions.
+    pub fn no_engine_here() -> Self {
+        let message = "This process is a controller and answers no questions. Send the request to an engine node.";
+        Self::new(StatusCode::NOT_FOUND, "invalid_request_error", Some("no_engine_here"), message)
+    }
+
     /// 405: the path exists, the method does not.
     pub fn wrong_method(method: &http::Method, path: &str) -> Self {
         let message = format!("Not allowed to {method} on {path}.");

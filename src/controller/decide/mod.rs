@@ -50,6 +50,8 @@ pub struct Seen<'a> {
     pub settings: &'a BTreeMap<KnobName, Setting>,
     /// The incidents that are open, by alarm.
     pub incidents: &'a BTreeMap<AlarmName, String>,
+    /// The nodes that have yet to take over the newest knobs, in words.
+    pub lagging: &'a [String],
     /// What happened around the engine lately, oldest first.
     pub events: &'a [Event],
     /// Whether a condition holds.

@@ -107,9 +107,16 @@ fn verifying(policy: &Policy, episode: &Episode, seen: &Seen<'_>, now: Timestamp
     if now < from || looked {
         return Verdict::Hold(Why::Verifying { until });
     }
+    let converged = seen.lagging.is_empty();
+    if !converged && now < until {
+        return Verdict::Hold(Why::Converging { nodes: seen.lagging.join("; "), until });
+    }
     let mut to = Move::of(episode);
     let diagnosis = policy.diagnose.as_ref().and_then(|tree| seen.diagnoses.get(tree));
-    let look = (seen.holds)(&verify.that, diagnosis);
+    let look = match converged {
+        true => (seen.holds)(&verify.that, diagnosis),
+        false => Err(seen.lagging.join("; ")),
+    };
     let samples = &mut to.episode.samples;
     samples.last = Some(now);
     if let Ok(holds) = look {

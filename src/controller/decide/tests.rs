@@ -85,6 +85,7 @@ struct Bench {
     alarms: BTreeMap<AlarmName, Judgement>,
     answers: BTreeMap<String, Result<bool, String>>,
     events: Vec<Event>,
+    lagging: Vec<String>,
     board: Board,
     now: Timestamp,
     told: Vec<Tell>,
@@ -100,6 +101,7 @@ impl Bench {
             alarms: BTreeMap::new(),
             answers: BTreeMap::new(),
             events: Vec::new(),
+            lagging: Vec::new(),
             board: Board::new(catalogue()),
             now: Timestamp(1_000_000_000),
             told: Vec::new(),
@@ -147,6 +149,7 @@ impl Bench {
             diagnoses: &nothing.1,
             incidents: &nothing.2,
             settings: &settings,
+            lagging: &self.lagging,
             events: &self.events,
             holds: &holds,
         };
@@ -253,6 +256,32 @@ fn a_silent_source_never_counts_as_healthy_nor_as_a_reason_to_act() {
     let mut bench = Bench::new(CALM);
     bench.alarm("Storm", AlarmState::InsufficientData);
     assert_eq!(bench.why("calm"), Why::Blind { alarm: "Storm".into() });
+}
+
+#[test]
+fn while_a_node_lags_behind_the_knobs_nothing_that_is_seen_counts_as_proof() {
+    let mut bench = Bench::new(CALM);
+    bench.lagging = vec!["b has version 1 of the knobs, not 2".into()];
+    bench.alarm("Storm", AlarmState::Alarm);
+    bench.answer("!alarm(\"Storm\")", Ok(true));
+    bench.pass(30);
+    assert_eq!(bench.phase(), Some(Phase::Verifying));
+    assert!(matches!(bench.why("calm"), Why::Converging { .. }), "{}", bench.why("calm"));
+    bench.lagging.clear();
+    bench.pass(10);
+    assert_eq!(bench.phase(), Some(Phase::Holding));
+}
+
+#[test]
+fn a_node_that_never_follows_leaves_the_verdict_open_and_is_named() {
+    let mut bench = Bench::new(CALM);
+    bench.lagging = vec!["b has version 1 of the knobs, not 2".into()];
+    bench.alarm("Storm", AlarmState::Alarm);
+    bench.answer("!alarm(\"Storm\")", Ok(true));
+    bench.pass(70);
+    let told = format!("{:?}", bench.told);
+    assert!(told.contains("b has version 1 of the knobs"), "{told}");
+    assert!(!told.contains("InHand"), "nobody may say that it helped: {told}");
 }
 
 #[test]

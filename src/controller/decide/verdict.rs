@@ -162,6 +162,13 @@ pub enum Why {
         /// When it must be clear.
         until: Timestamp,
     },
+    /// Not every node has taken over the knobs: what is seen now proves nothing.
+    Converging {
+        /// Who lags, in words.
+        nodes: String,
+        /// When it must be clear whether the remedy helps.
+        until: Timestamp,
+    },
     /// The remedy is in force and still needed.
     InForce,
     /// The trigger cleared a moment ago: not yet believed.
@@ -202,6 +209,7 @@ impl Why {
             Self::CarryingOut { .. } => "carrying_out",
             Self::Waiting { .. } => "waiting",
             Self::Verifying { .. } => "verifying",
+            Self::Converging { .. } => "converging",
             Self::InForce => "in_force",
             Self::StayingClear { .. } => "staying_clear",
             Self::Escalated => "escalated",
@@ -217,6 +225,7 @@ impl Why {
             | Self::BudgetSpent { until, .. }
             | Self::Waiting { until }
             | Self::Verifying { until }
+            | Self::Converging { until, .. }
             | Self::StayingClear { until } => Some(*until),
             Self::CarryingOut { until, .. } => *until,
             _ => None,
@@ -250,6 +259,7 @@ impl fmt::Display for Why {
             Self::CarryingOut { order, .. } => write!(f, "under way: {order}"),
             Self::Waiting { until } => write!(f, "it waits until {until}"),
             Self::Verifying { until } => write!(f, "it acted; whether that helped shows by {until}"),
+            Self::Converging { nodes, .. } => write!(f, "it acted; not every node follows yet: {nodes}"),
             Self::InForce => f.write_str("its remedy is in force and still needed"),
             Self::StayingClear { until } => write!(f, "clear; believed if it stays so until {until}"),
             Self::Escalated => f.write_str("it did what it may; a person has to look"),

@@ -85,12 +85,14 @@ impl Sight {
             condition.expression.eval(&self.scene(series, found, now)).value.map_err(|unknown| unknown.why)
         };
         let incidents = mind.open_by_alarm();
+        let lagging = parts.roster.lagging(parts.board.version());
         let seen = Seen {
             alarms: &self.alarms,
             suppressed: &self.suppressed,
             diagnoses: &self.diagnoses,
             settings: &self.settings,
             incidents: &incidents,
+            lagging: &lagging,
             events: &self.events,
             holds: &holds,
         };

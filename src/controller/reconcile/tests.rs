@@ -139,6 +139,7 @@ impl House {
             limits: Limits::default(),
             board: self.board.clone(),
             hands,
+            roster: Arc::default(),
             lease,
             journal: self.journal.clone(),
             clock: self.clock,

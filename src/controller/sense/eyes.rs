@@ -1,4 +1,4 @@
-//! What a controller sees by: the engines' registries, this process, events that came in, and whatever other sources put
+//! What a controller sees by: the engines' registries, here and elsewhere, events that came in, and whatever other sources put
 //! into the same history on their own time.
 
 use std::{
@@ -8,7 +8,7 @@ use std::{
 
 use async_trait::async_trait;
 
-use super::{fleet::EngineSource, history::History, process::ProcessSource};
+use super::{fleet::EngineSource, history::History, remote::RemoteSource};
 use crate::{
     clock::Timestamp,
     controller::{event::Event, query::Series, reconcile::Senses},
@@ -20,10 +20,10 @@ pub type Inbox = Arc<Mutex<Vec<Event>>>;
 
 /// A controller's eyes.
 pub struct Eyes {
-    /// The engines.
+    /// The engines in this process.
     pub engines: EngineSource,
-    /// This process, where `/proc` shows it.
-    pub process: Option<ProcessSource>,
+    /// The engines in others.
+    pub remote: RemoteSource,
     /// Where all of it is remembered.
     pub history: Arc<History>,
     /// What was announced since the last look.
@@ -35,10 +35,8 @@ pub struct Eyes {
 #[async_trait]
 impl Senses for Eyes {
     async fn look(&mut self, now: Timestamp) {
-        if let Some(process) = &mut self.process {
-            process.look(now);
-        }
         self.engines.look(&self.history, now);
+        self.remote.look(&self.history, now).await;
         let events = mem::take(&mut *self.inbox.lock().unwrap_or_else(PoisonError::into_inner));
         events.into_iter().for_each(|event| self.history.note(event));
         self.history.gaps(|gaps| gaps.show(&self.registry, now));

@@ -7,7 +7,7 @@ use std::{collections::BTreeMap, sync::Arc, time::Duration};
 
 use super::{
     history::{ENGINE, History},
-    own::{Measured, Own, Row},
+    own::{Measured, Own, Part, Row},
 };
 use crate::{
     clock::Timestamp,
@@ -19,9 +19,9 @@ use crate::{
 };
 
 /// A node that was not looked at for this long leaves a gap in the seconds between.
-const MOST_APART: i64 = 5;
+pub(super) const MOST_APART: i64 = 5;
 /// Silence longer than this is a gap.
-const PATIENCE: Duration = Duration::from_secs(MOST_APART as u64);
+pub(super) const PATIENCE: Duration = Duration::from_secs(MOST_APART as u64);
 
 /// The nodes in this process.
 #[derive(Debug, Default)]
@@ -29,6 +29,7 @@ pub struct EngineSource(BTreeMap<NodeId, Node>);
 
 #[derive(Debug)]
 struct Node {
+    part: Part,
     registry: Arc<Registry>,
     cells: Vec<Watched>,
     known: usize,
@@ -53,7 +54,12 @@ enum Seen {
 impl EngineSource {
     /// Looks at a node from now on. A node that restarted is watched again, with its new registry.
     pub fn watch(&mut self, node: NodeId, registry: Arc<Registry>) {
-        self.0.insert(node, Node { registry, cells: Vec::new(), known: 0, last: None });
+        self.watch_part(node, Part::Both, registry);
+    }
+
+    /// Looks from now on at what this part of a process measures.
+    pub fn watch_part(&mut self, node: NodeId, part: Part, registry: Arc<Registry>) {
+        self.0.insert(node, Node { part, registry, cells: Vec::new(), known: 0, last: None });
     }
 
     /// A node is gone: nothing that it does not say counts as 0 any more.
@@ -68,7 +74,7 @@ impl EngineSource {
         let refused = history.measure(|own| self.0.values_mut().map(|node| node.look(own, second)).sum());
         history.refuse(refused);
         history.gaps(|gaps| {
-            for node in self.0.keys() {
+            for (node, _) in self.0.iter().filter(|(_, node)| node.part != Part::Controller) {
                 gaps.expect(&source(node), PATIENCE, now);
                 gaps.delivered(&source(node), now);
             }
@@ -76,7 +82,8 @@ impl EngineSource {
     }
 }
 
-fn source(node: &NodeId) -> String {
+/// The name of a node as a source.
+pub(super) fn source(node: &NodeId) -> String {
     format!("{ENGINE}{node}")
 }
 
@@ -86,7 +93,7 @@ impl Node {
         let refused = self.meet_new_series(own);
         let from = self.last.filter(|last| second - last <= MOST_APART).map_or(second, |last| (last + 1).min(second));
         self.last = Some(second);
-        own.alive(from, second);
+        own.alive(self.part, from, second);
         for watched in &mut self.cells {
             if let Some(measured) = watched.cell.look() {
                 own.add(watched.row, from, second, &measured);
@@ -99,7 +106,7 @@ impl Node {
         let new = self.registry.after(self.known);
         self.known += new.len();
         let mut refused = 0;
-        for (metric, labels, cell) in new {
+        for (metric, labels, cell) in new.into_iter().filter(|(metric, ..)| self.part.measures(metric)) {
             match own.row(metric, &labels) {
                 Some(row) => self.cells.push(Watched { row, cell: Seen::from(cell) }),
                 None => refused += 1,

@@ -31,10 +31,34 @@ pub enum Measured {
     Values(Spread),
 }
 
+/// Whose measurements a registry holds.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Part {
+    /// An engine's.
+    Engine,
+    /// A controller's, of itself and its sources.
+    Controller,
+    /// Both, in one process.
+    Both,
+}
+
+impl Part {
+    /// Whether this part measures a metric: an engine's silence must not read as a zero of the controller's, nor the other
+    /// way round.
+    pub fn measures(self, metric: &Metric) -> bool {
+        match self {
+            Self::Both => true,
+            Self::Engine => !metric.is_the_controllers(),
+            Self::Controller => metric.is_the_controllers(),
+        }
+    }
+}
+
 /// Every series of every metric of the catalogue.
 #[derive(Debug, Default)]
 pub struct Own {
-    alive: Ring<Alive>,
+    engines: Ring<Alive>,
+    controller: Ring<Alive>,
     rows: Vec<(Labels, Rings)>,
     by_metric: BTreeMap<&'static str, Vec<Row>>,
 }
@@ -81,9 +105,14 @@ impl Own {
         Some(row)
     }
 
-    /// A node delivered for these seconds (both included): from here on, silence in them means zero.
-    pub fn alive(&mut self, from: i64, to: i64) {
-        self.alive.add(from, to, &Alive);
+    /// This part of a node delivered for these seconds (both included): from here on, silence in them means zero.
+    pub fn alive(&mut self, part: Part, from: i64, to: i64) {
+        if part != Part::Controller {
+            self.engines.add(from, to, &Alive);
+        }
+        if part != Part::Engine {
+            self.controller.add(from, to, &Alive);
+        }
     }
 
     /// Takes in what a node measured in these seconds (both included).
@@ -124,7 +153,8 @@ impl Own {
     }
 
     fn point(&self, metric: &Metric, rows: &[&Rings], statistic: Statistic, from: i64, to: i64) -> Option<f64> {
-        if !self.alive.fold(from, to, &mut Alive) {
+        let alive = if metric.is_the_controllers() { &self.controller } else { &self.engines };
+        if !alive.fold(from, to, &mut Alive) {
             return None;
         }
         let fine = metric.unit.fine();

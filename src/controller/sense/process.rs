@@ -3,10 +3,12 @@
 use std::{sync::Arc, time::Duration};
 
 use crate::{
-    clock::Timestamp,
+    clock::{Clock, Timestamp},
     telemetry::{catalogue, metric::Gauge, registry::Registry},
 };
 
+/// How often it looks.
+const EVERY: Duration = Duration::from_secs(1);
 /// The kernel's clock ticks a second, as `/proc` counts CPU time on Linux.
 const TICKS: f64 = 100.0;
 /// The size of a page of `/proc/self/statm`. Unit: bytes.
@@ -45,6 +47,16 @@ impl ProcessSource {
             self.cpu.set((used - before) / now.since(at).as_secs_f64());
             self.last = Some((now, used));
         }
+    }
+}
+
+/// Looks at this process until shutdown, wherever a Banto runs.
+pub async fn keep_looking(registry: Arc<Registry>, clock: Clock) {
+    let Some(mut process) = ProcessSource::new(&registry) else { return };
+    let mut ticks = tokio::time::interval(EVERY);
+    loop {
+        ticks.tick().await;
+        process.look(clock.now());
     }
 }
 

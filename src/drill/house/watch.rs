@@ -70,7 +70,8 @@ impl Watch {
             .with("invalidate", Arc::new(Invalidating(store.clone())));
         let own = Registry::default();
         let limits = Limits::default();
-        let parts = Parts { rules, trees, policies, limits, board: board.clone(), hands, lease: None, journal, clock };
+        let (board, roster) = (board.clone(), Arc::default());
+        let parts = Parts { rules, trees, policies, limits, board, hands, roster, lease: None, journal, clock };
         let controller = Controller::new(parts, &own).map_err(|error| error.to_string())?;
         let history = Arc::new(History::new(&own));
         let mut source = EngineSource::default();
