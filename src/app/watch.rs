@@ -179,12 +179,27 @@ impl Account {
     }
 
     fn hands(&self, hands: Hands) -> Hands {
-        use crate::aws::{apigateway::UsagePlan, ecs, ssm::SsmParameter, xray::SamplingBoost};
+        use crate::aws::{
+            apigateway::UsagePlan,
+            cloudfront::CdnInvalidation,
+            ecs,
+            elasticache::{CacheParameter, NodeType},
+            ssm::SsmParameter,
+            xray::SamplingBoost,
+        };
         /// Fewer tasks than this are never asked for: "scale to 0 and back" is riskier than most outages.
         const FEWEST_TASKS: u32 = 1;
         let Some(account) = &self.account else { return hands };
+        let by_hand = || (account.clone(), self.outbound.clone(), self.clock);
+        let (ours, outbound, clock) = by_hand();
+        let hands = hands.with("ssm", Arc::new(SsmParameter::new(ours, outbound, clock)));
+        let (ours, outbound, clock) = by_hand();
+        let hands = hands.with("elasticache_node_type", Arc::new(NodeType::new(ours, outbound, clock)));
+        let (ours, outbound, clock) = by_hand();
+        let hands = hands.with("elasticache_parameter", Arc::new(CacheParameter::new(ours, outbound, clock)));
+        let (ours, outbound, clock) = by_hand();
         hands
-            .with("ssm", Arc::new(SsmParameter::new(account.clone(), self.outbound.clone(), self.clock)))
+            .with("cdn_invalidation", Arc::new(CdnInvalidation::new(ours, outbound, clock)))
             .with("ecs", Arc::new(ecs::EcsDesiredCount::new(account, FEWEST_TASKS)))
             .with("ecs_deployment", Arc::new(ecs::EcsDeployment::new(account)))
             .with("ecs_subnets", Arc::new(ecs::EcsSubnets::new(account)))

@@ -16,19 +16,27 @@ pub mod bedrock;
 #[cfg(feature = "aws")]
 mod classify;
 #[cfg(feature = "aws")]
+pub mod cloudfront;
+#[cfg(feature = "aws")]
 pub mod cloudwatch;
 #[cfg(feature = "aws")]
 mod dashboards;
 #[cfg(feature = "aws")]
 pub mod ecs;
 #[cfg(feature = "aws")]
+pub mod elasticache;
+#[cfg(feature = "aws")]
 pub mod embedding;
 #[cfg(feature = "aws")]
 pub mod logs;
 #[cfg(feature = "aws")]
+mod signed;
+#[cfg(feature = "aws")]
 pub mod sns;
 #[cfg(feature = "aws")]
 pub mod ssm;
+#[cfg(feature = "aws")]
+mod xml;
 #[cfg(feature = "aws")]
 pub mod xray;
 

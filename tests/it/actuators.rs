@@ -3,7 +3,9 @@
 use banto::{
     aws::{
         apigateway::UsagePlan,
+        cloudfront::CdnInvalidation,
         ecs::{EcsDeployment, EcsDesiredCount, EcsSubnets},
+        elasticache::{CacheParameter, NodeType},
         ssm::SsmParameter,
         xray::SamplingBoost,
     },
@@ -135,4 +137,80 @@ async fn a_sampling_boost_is_made_removed_and_swept_away_when_its_end_has_passed
     assert_eq!(hand.sweep(Timestamp(59_999)).await, Ok(0));
     assert_eq!(hand.sweep(Timestamp(60_000)).await, Ok(1));
     assert!(double.world().rest.rules.is_empty());
+}
+
+async fn nodes(double: &AwsDouble) -> NodeType {
+    double.world().elasticache.groups.insert("shop".into(), ("cache.r7g.large".into(), None));
+    NodeType::new(account_of(double).await, Outbound::new().expect("certificates"), Clock::system())
+}
+
+#[tokio::test]
+async fn a_larger_node_is_asked_for_once_and_counts_as_what_it_will_be_while_aws_works() {
+    let double = AwsDouble::start().await;
+    let (before, after) = turn(&nodes(&double).await, "shop", "cache.r7g.xlarge").await.expect("asked for");
+    assert_eq!((before.value.as_str(), after.value.as_str()), ("cache.r7g.large", "cache.r7g.xlarge"));
+    let wish = double.calls("ModifyReplicationGroup").remove(0);
+    assert_eq!(
+        (wish["CacheNodeType"].as_str(), wish["ApplyImmediately"].as_str()),
+        (Some("cache.r7g.xlarge"), Some("true"))
+    );
+}
+
+#[tokio::test]
+async fn a_lost_answer_about_a_larger_node_is_seen_to_have_happened() {
+    let double = AwsDouble::start().await;
+    double.trouble("ModifyReplicationGroup", Trouble::LoseResponse, 1);
+    let hand = nodes(&double).await;
+    let unsure = turn(&hand, "shop", "cache.r7g.xlarge").await.expect_err("no answer");
+    assert!(matches!(unsure, ActError::Unsure(_)), "{unsure:?}");
+    assert_eq!(hand.observe("shop").await.expect("there").value, "cache.r7g.xlarge");
+}
+
+#[tokio::test]
+async fn a_group_that_is_not_there_or_may_not_be_changed_is_refused_by_name() {
+    let double = AwsDouble::start().await;
+    let hand = nodes(&double).await;
+    let missing = hand.observe("nobody").await.expect_err("missing");
+    assert!(matches!(&missing, ActError::Refused(text) if text.contains("nobody")), "{missing:?}");
+    double.trouble("ModifyReplicationGroup", Trouble::Deny, 1);
+    let denied = turn(&hand, "shop", "cache.r7g.xlarge").await.expect_err("denied");
+    assert!(denied.to_string().contains("the role lacks elasticache:ModifyReplicationGroup"), "{denied}");
+    double.trouble("DescribeReplicationGroups", Trouble::Throttle, 1);
+    assert!(matches!(hand.observe("shop").await, Err(ActError::Unsure(_))), "throttled is tried again");
+}
+
+#[tokio::test]
+async fn a_cache_parameter_is_found_on_a_later_page_set_and_read_back() {
+    let double = AwsDouble::start().await;
+    let parameter = |name: &str, value: &str, changes| (name.to_owned(), value.to_owned(), changes);
+    let all = vec![
+        parameter("activedefrag", "no", true),
+        parameter("databases", "16", false),
+        parameter("maxmemory-policy", "volatile-lru", true),
+    ];
+    double.world().elasticache.parameters.insert("shop".into(), all);
+    let hand = CacheParameter::new(account_of(&double).await, Outbound::new().expect("certificates"), Clock::system());
+    let (before, after) = turn(&hand, "shop/maxmemory-policy", "allkeys-lfu").await.expect("set");
+    assert_eq!((before.value.as_str(), after.value.as_str()), ("volatile-lru", "allkeys-lfu"));
+    for (target, why) in
+        [("shop/databases", "lets nobody change"), ("shop/nothing", "has no parameter"), ("shop", "write")]
+    {
+        let refused = hand.observe(target).await.expect_err(target);
+        assert!(matches!(&refused, ActError::Refused(text) if text.contains(why)), "{refused:?}");
+    }
+}
+
+#[tokio::test]
+async fn a_cdn_invalidation_is_made_once_however_often_it_is_asked_for() {
+    let double = AwsDouble::start().await;
+    double.world().cloudfront.distributions.push("E2QWRUHAPOMQZL".into());
+    double.trouble("CreateInvalidation", Trouble::LoseResponse, 1);
+    let hand = CdnInvalidation::new(account_of(&double).await, Outbound::new().expect("certificates"), Clock::system());
+    let lost = turn(&hand, "E2QWRUHAPOMQZL", "/product/*, /a&b").await.expect_err("no answer");
+    assert!(matches!(lost, ActError::Unsure(_)), "{lost:?}");
+    turn(&hand, "E2QWRUHAPOMQZL", "/product/*, /a&b").await.expect("asked again");
+    assert_eq!(double.world().cloudfront.invalidations["o-1"], ["/product/*", "/a&b"]);
+    let refused = turn(&hand, "E0000000000000", "/x").await.expect_err("missing");
+    assert!(matches!(&refused, ActError::Refused(text) if text.contains("NoSuchDistribution")), "{refused:?}");
+    assert!(turn(&hand, "E2QWRUHAPOMQZL", " , ").await.is_err(), "no paths at all is refused");
 }

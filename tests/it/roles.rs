@@ -108,7 +108,7 @@ async fn a_controller_elsewhere_notices_relieves_verifies_on_all_nodes_and_takes
     fleet.ask_until("retry.max_attempts", "0").await;
     let knob = fleet.knob(1, "retry.max_attempts").await;
     assert!(knob["author"] == "policy:calm" && knob["expires"].is_string(), "{knob}");
-    let (code, told) = fleet.engines[0].command(&["simulate", "primary", "mend"]);
+    let (code, told) = fleet.engines[0].command(&["simulate", "primary", "heal"]);
     assert_eq!(code, 0, "{told}");
     fleet.until_knob("retry.max_attempts", "2", 600).await;
     let mut incidents = Value::Null;

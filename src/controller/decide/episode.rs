@@ -20,7 +20,8 @@ use crate::{
 };
 
 /// Kinds of changes that nothing takes back.
-pub const NO_WAY_BACK: [&str; 3] = ["clean_up", "invalidate", "ecs_deployment"];
+pub const NO_WAY_BACK: [&str; 5] =
+    ["clean_up", "invalidate", "ecs_deployment", "cdn_invalidation", "elasticache_node_type"];
 
 /// Where an episode stands.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]

@@ -112,7 +112,7 @@ pub enum Act {
     Invalidate(Vec<String>),
     /// Changes something outside, through the actuator of this kind.
     Outside {
-        /// `ssm`, `ecs`, `usage_plan`, `sampling_rule`, `redis_config` …
+        /// One of [`OUTSIDE`](super::validate::OUTSIDE).
         kind: String,
         /// What is changed.
         target: String,
@@ -240,16 +240,31 @@ impl Policy {
         }
     }
 
-    /// How long until its knobs' changes show: the slowest of them.
+    /// How long until its changes show: the slowest of them.
     pub fn time_to_effect(&self) -> Duration {
-        let sets = self.steps.iter().enumerate().filter_map(|(at, _)| self.knob(at));
-        sets.map(|set| set.time_to_effect).max().unwrap_or_default()
+        self.steps.iter().map(|step| step.act.time_to_effect()).max().unwrap_or_default()
     }
 
     /// What it would do, in a line.
     pub fn words(&self) -> String {
         let steps: Vec<_> = self.steps.iter().map(Step::words).collect();
         steps.join(", then ")
+    }
+}
+
+impl Act {
+    /// How long until what it does shows.
+    pub fn time_to_effect(&self) -> Duration {
+        match self {
+            Self::Set(set) => set.time_to_effect,
+            Self::Outside { kind, .. } => match kind.as_str() {
+                // AWS brings up the new nodes, copies, and fails over.
+                "elasticache_node_type" => Duration::from_secs(900),
+                "elasticache_parameter" | "cdn_invalidation" => Duration::from_secs(60),
+                _ => Duration::ZERO,
+            },
+            _ => Duration::ZERO,
+        }
     }
 }
 

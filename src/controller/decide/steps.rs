@@ -182,8 +182,35 @@ impl<'a, 'b> Steps<'a, 'b> {
             self.reader.wrong(&raw.to, "scaling a service to 0 is worse than most incidents. Use 1 or more".into());
             return None;
         }
+        if let Some((place, what)) = unfit(raw) {
+            self.reader.wrong(place, what);
+            return None;
+        }
         let (kind, target) = (raw.kind.value.clone(), raw.target.value.clone());
         Some(Act::Outside { kind, target, to: raw.to.value.0.clone() })
+    }
+}
+
+/// What a kind cannot take, if so: the value and why.
+fn unfit(raw: &RawAws) -> Option<(&Spanned<String>, String)> {
+    let (target, to) = (raw.target.value.as_str(), raw.to.value.0.trim());
+    match raw.kind.value.as_str() {
+        "elasticache_node_type" if !to.starts_with("cache.") => {
+            Some((&raw.target, format!("`{to}` is no node type: write for example `cache.r7g.large`")))
+        }
+        "elasticache_parameter" if target.starts_with("default.") => {
+            Some((&raw.target, "AWS lets nobody change a default parameter group: make one of your own".into()))
+        }
+        "elasticache_parameter" if target.split('/').filter(|part| !part.is_empty()).count() != 2 => {
+            Some((&raw.target, format!("`{target}` is no parameter: write `GROUP/PARAMETER`")))
+        }
+        "cdn_invalidation" if to == "/*" => {
+            Some((&raw.target, "`/*` empties the whole distribution: name the paths".into()))
+        }
+        "cdn_invalidation" if !to.split(',').all(|path| path.trim().starts_with('/')) => {
+            Some((&raw.target, format!("`{to}` are no paths: each starts with `/`, as in `/product/*,/price/*`")))
+        }
+        _ => None,
     }
 }
 

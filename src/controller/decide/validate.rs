@@ -27,10 +27,21 @@ use crate::{
 };
 
 /// The kinds of things outside the engine that a policy can change.
-pub const OUTSIDE: [&str; 7] =
-    ["ssm", "ecs", "ecs_deployment", "ecs_subnets", "usage_plan", "sampling_rule", "redis_config"];
+pub const OUTSIDE: [&str; 10] = [
+    "ssm",
+    "ecs",
+    "ecs_deployment",
+    "ecs_subnets",
+    "usage_plan",
+    "sampling_rule",
+    "redis_config",
+    "elasticache_node_type",
+    "elasticache_parameter",
+    "cdn_invalidation",
+];
 /// Those that can make an incident worse: a policy says itself how far it may go with them.
-const DANGEROUS: [&str; 4] = ["ecs", "ecs_deployment", "ecs_subnets", "redis_config"];
+const DANGEROUS: [&str; 6] =
+    ["ecs", "ecs_deployment", "ecs_subnets", "redis_config", "elasticache_node_type", "elasticache_parameter"];
 
 const LASTS: Duration = Duration::from_secs(900);
 const COOLDOWN: Duration = Duration::from_secs(600);
@@ -191,10 +202,7 @@ impl Reader<'_> {
         if let Some(none) = at_least.as_ref().filter(|looks| looks.value == 0) {
             self.wrong(none, "no look at all would count as proof. Use 1 or more".into());
         }
-        let effect = steps.iter().filter_map(|step| match &step.act {
-            Act::Set(set) => Some(set.time_to_effect),
-            _ => None,
-        });
+        let effect = steps.iter().map(|step| step.act.time_to_effect());
         let needed = effect.max().unwrap_or_default() + Duration::from_secs(u64::from(looks));
         if within.value.0 < needed {
             let (within_is, needed) = (within.value, TimeSpan(needed));

@@ -36,3 +36,25 @@ fn a_multiple_is_taken_of_the_configured_value() {
     let policies = load(&Files::of([("policies/p.yaml", text.as_str())]), &known, &mut problems);
     assert_eq!(policies[0].knob(0).map(|set| set.to.to_string()).as_deref(), Some("25"), "{problems}");
 }
+
+#[test]
+fn what_a_service_cannot_take_is_said_before_it_is_asked() {
+    let told = |aws: &str, within: &str| {
+        let text = CALM.replace("set: { knob: retry.max_attempts, to: 0 }", &format!("aws: {{ {aws} }}"));
+        complaints(&text.replace("within: 60s", &format!("within: {within}")).replace("for: 10m", "for: 2h"))
+    };
+    for (aws, why) in [
+        ("kind: elasticache_node_type, target: shop, to: huge", "`huge` is no node type"),
+        ("kind: elasticache_parameter, target: default.redis7/x, to: y", "make one of your own"),
+        ("kind: elasticache_parameter, target: shop, to: y", "write `GROUP/PARAMETER`"),
+        ("kind: cdn_invalidation, target: E1, to: '/*'", "empties the whole distribution"),
+        ("kind: cdn_invalidation, target: E1, to: product", "each starts with `/`"),
+    ] {
+        let told = told(aws, "30m");
+        assert!(told.contains(why), "{aws}: {told}");
+    }
+    let node = "kind: elasticache_node_type, target: shop, to: cache.r7g.xlarge";
+    assert!(told(node, "30m").contains("Write `mode: approve`"), "approval is not left to chance");
+    assert!(told(node, "2m").contains("2m is too short to see an effect"), "{}", told(node, "2m"));
+    assert_eq!(told("kind: cdn_invalidation, target: E1, to: '/product/*,/price'", "5m"), "");
+}

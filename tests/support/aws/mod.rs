@@ -1,11 +1,14 @@
 //! A double of Amazon Web Services that speaks the SDK's own wire protocols and remembers what it was told.
 //!
-//! CloudWatch is Smithy RPC v2 CBOR; Logs, ECS and SSM are JSON 1.1; SNS is Query; API Gateway and X-Ray are REST JSON. Names
+//! CloudWatch is Smithy RPC v2 CBOR; Logs, ECS and SSM are JSON 1.1; SNS and ElastiCache are Query; API
+//! Gateway and X-Ray are REST JSON, CloudFront is REST XML. Names
 //! of fields and errors are those of botocore's service models (`botocore/data/*/*/service-2.json`). It throttles, refuses
 //! and loses responses after their effect when asked to, holds metrics back, and pages.
 
+mod cloudfront;
 mod cloudwatch;
 mod ecs;
+mod elasticache;
 mod logs;
 mod rest;
 mod sns;
@@ -48,7 +51,9 @@ pub enum Trouble {
 /// The double's memory.
 #[derive(Debug, Default)]
 pub struct World {
+    pub cloudfront: cloudfront::CloudFront,
     pub cloudwatch: cloudwatch::CloudWatch,
+    pub elasticache: elasticache::ElastiCache,
     pub logs: logs::Logs,
     pub ecs: ecs::Ecs,
     pub rest: rest::Rest,
@@ -104,6 +109,8 @@ impl World {
     fn answer(&mut self, call: &Call) -> Answer {
         let (operation, body) = (call.operation.as_str(), &call.body);
         match call.service {
+            "cloudfront" => self.cloudfront.answer(operation, body),
+            "elasticache" => self.elasticache.answer(operation, body),
             "cloudwatch" => self.cloudwatch.answer(operation, body),
             "logs" => self.logs.answer(operation, body),
             "ecs" => self.ecs.answer(operation, body),

@@ -15,6 +15,7 @@ pub enum Protocol {
     Json,
     Query,
     Rest,
+    RestXml,
 }
 
 /// One call.
@@ -73,6 +74,10 @@ pub fn read(method: &Method, uri: &Uri, headers: &HeaderMap, body: &[u8]) -> Opt
             };
             Some(call(service, operation, serde_json::from_slice(body).ok()?, Protocol::Json))
         }
+        (["2020-05-31", "distribution", id, "invalidation"], _) if method == Method::POST => {
+            let body = json!({ "DistributionId": id, "Xml": String::from_utf8_lossy(body) });
+            Some(call("cloudfront", "CreateInvalidation", body, Protocol::RestXml))
+        }
         (["usageplans", plan], _) => {
             let operation = if method == Method::PATCH { "UpdateUsagePlan" } else { "GetUsagePlan" };
             let mut body: Value = serde_json::from_slice(body).unwrap_or_else(|_| json!({}));
@@ -83,7 +88,12 @@ pub fn read(method: &Method, uri: &Uri, headers: &HeaderMap, body: &[u8]) -> Opt
         ([], _) => {
             let form: Map<_, _> = form(body).collect();
             let operation = form.get("Action")?.as_str()?.to_owned();
-            Some(call("sns", &operation, Value::Object(form), Protocol::Query))
+            let service = match form.get("Version")?.as_str()? {
+                "2010-03-31" => "sns",
+                "2015-02-02" => "elasticache",
+                _ => return None,
+            };
+            Some(call(service, &operation, Value::Object(form), Protocol::Query))
         }
         _ => None,
     }
@@ -102,7 +112,9 @@ pub fn write(call: &Call, answer: &Result<Value, AwsError>) -> Response {
             (e.status, "application/cbor", cbor_bytes(&body))
         }
         (Protocol::Query, Ok(value)) => (200, "text/xml", query_answer(call, value).into_bytes()),
-        (Protocol::Query, Err(e)) => (e.status, "text/xml", query_error(e).into_bytes()),
+        (Protocol::Query, Err(e)) => (e.status, "text/xml", query_error(call, e).into_bytes()),
+        (Protocol::RestXml, Ok(value)) => (201, "text/xml", xml("Invalidation", value).into_bytes()),
+        (Protocol::RestXml, Err(e)) => (e.status, "text/xml", query_error(call, e).into_bytes()),
         (_, Ok(value)) => (200, "application/x-amz-json-1.1", value.to_string().into_bytes()),
         (_, Err(e)) => {
             let body = json!({ "__type": e.code, "message": e.message });
@@ -120,25 +132,43 @@ pub fn write(call: &Call, answer: &Result<Value, AwsError>) -> Response {
     response.body(Body::from(body)).expect("valid")
 }
 
+fn namespace(call: &Call) -> &'static str {
+    match call.service {
+        "elasticache" => "http://elasticache.amazonaws.com/doc/2015-02-02/",
+        "cloudfront" => "http://cloudfront.amazonaws.com/doc/2020-05-31/",
+        _ => "http://sns.amazonaws.com/doc/2010-03-31/",
+    }
+}
+
 fn query_answer(call: &Call, value: &Value) -> String {
-    let operation = &call.operation;
-    let fields: String = value
-        .as_object()
-        .into_iter()
-        .flatten()
-        .map(|(name, value)| format!("<{name}>{}</{name}>", value.as_str().unwrap_or_default()))
-        .collect();
+    let (operation, namespace) = (&call.operation, namespace(call));
+    let result = xml(&format!("{operation}Result"), value);
     format!(
-        "<{operation}Response xmlns=\"http://sns.amazonaws.com/doc/2010-03-31/\"><{operation}Result>{fields}</{operation}Result>\
-         <ResponseMetadata><RequestId>r</RequestId></ResponseMetadata></{operation}Response>"
+        "<{operation}Response xmlns=\"{namespace}\">{result}<ResponseMetadata><RequestId>r</RequestId></ResponseMetadata>\
+         </{operation}Response>"
     )
 }
 
-fn query_error(e: &AwsError) -> String {
+/// A value as an element; a list is the same element several times.
+fn xml(name: &str, value: &Value) -> String {
+    match value {
+        Value::Object(fields) => {
+            let inner: String = fields.iter().map(|(name, value)| xml(name, value)).collect();
+            format!("<{name}>{inner}</{name}>")
+        }
+        Value::Array(items) => items.iter().map(|item| xml(name, item)).collect(),
+        Value::String(text) => format!("<{name}>{}</{name}>", text.replace('&', "&amp;").replace('<', "&lt;")),
+        other => format!("<{name}>{other}</{name}>"),
+    }
+}
+
+fn query_error(call: &Call, e: &AwsError) -> String {
     format!(
-        "<ErrorResponse xmlns=\"http://sns.amazonaws.com/doc/2010-03-31/\"><Error><Type>Sender</Type><Code>{}</Code>\
-         <Message>{}</Message></Error><RequestId>r</RequestId></ErrorResponse>",
-        e.code, e.message
+        "<ErrorResponse xmlns=\"{}\"><Error><Type>Sender</Type><Code>{}</Code><Message>{}</Message></Error>\
+         <RequestId>r</RequestId></ErrorResponse>",
+        namespace(call),
+        e.code,
+        e.message
     )
 }
 
