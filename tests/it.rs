@@ -39,6 +39,8 @@ mod processes;
 mod roles;
 #[path = "it/runbooks.rs"]
 mod runbooks;
+#[path = "it/schemas.rs"]
+mod schemas;
 #[cfg(feature = "aws")]
 #[path = "it/sense.rs"]
 mod sense;

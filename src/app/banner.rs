@@ -58,6 +58,8 @@ impl Banner {
             ("store", store),
             ("controller", controller),
             ("node", settings.node.to_string()),
+            #[cfg(not(feature = "aws"))]
+            ("left out", crate::aws::NOT_BUILT_IN.into()),
         ])
     }
 }

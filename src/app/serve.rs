@@ -102,8 +102,8 @@ pub(super) struct Loaded {
 impl Loaded {
     /// Reads everything, and tells every mistake at once.
     fn read(settings: &Settings) -> Result<Self, StartError> {
-        let files = read_files(settings)?;
         let mut problems = Problems::default();
+        let files = read_files(settings, &mut problems)?;
         let Some(shop) = Shop::load(&files, &mut problems) else {
             return Err(problems.or(()).map_or_else(StartError::Files, |()| {
                 StartError::Machine("no intents were found in policies/: at least `_other` is needed".into())
@@ -124,9 +124,9 @@ impl Loaded {
     }
 }
 
-fn read_files(settings: &Settings) -> Result<Files, StartError> {
+fn read_files(settings: &Settings, problems: &mut Problems) -> Result<Files, StartError> {
     let Some(folder) = &settings.files else { return Ok(Files::shipped()) };
-    Files::read(folder).map_err(|error| StartError::Machine(format!("{}: {error}", folder.display())))
+    Files::read(folder, problems).map_err(|error| StartError::Machine(format!("{}: {error}", folder.display())))
 }
 
 /// Starts everything but the listener, from the ground up.
@@ -312,8 +312,8 @@ impl Service for Front {
             (None, _) if questions => refuse(&ApiError::no_engine_here()),
             (Some(chat), &Method::POST) if path == "/v1/chat/completions" => chat.answer(request).await,
             (Some(_), method) if path == "/v1/chat/completions" => refuse(&ApiError::wrong_method(method, path)),
-            (Some(chat), &Method::GET) if path == "/v1/models" => chat.list(),
-            (Some(chat), &Method::GET) if questions => chat.show(&path["/v1/models/".len()..]),
+            (Some(chat), &Method::GET) if path == "/v1/models" => chat.list(request.headers()),
+            (Some(chat), &Method::GET) if questions => chat.show(&path["/v1/models/".len()..], request.headers()),
             _ => match self.admin.clone().call(request).await {
                 Ok(response) => response.map(Payload::Routed),
                 Err(never) => match never {},

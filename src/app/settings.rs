@@ -234,7 +234,16 @@ impl Settings {
                 more.iter().for_each(|extra| {
                     problems.add(&extra.start(), "a configuration is one document: remove this `---`")
                 });
-                let raw = document.read::<Raw>(&mut problems);
+                let mut first = Problems::default();
+                let raw = document.read::<Raw>(&mut first);
+                if raw.is_none() {
+                    // Every field has a default, so that each can be read, and blamed, on its own.
+                    let before = problems.clone();
+                    document.entries().iter().for_each(|entry| drop(entry.read::<Raw>(&mut problems)));
+                    if problems == before {
+                        problems.extend(first);
+                    }
+                }
                 raw.map(|raw| raw.validate(over, document, path.parent().unwrap_or(Path::new(".")), &mut problems))
             }
         };
@@ -277,6 +286,9 @@ impl Raw {
             let what = "a controller on its own watches the engines of `nodes:`, and none is named. Write \
                         `nodes: [{ name: engine-1, url: 'http://10.0.0.5:8080' }]`";
             problems.add(&document.find("role"), what);
+        }
+        if cfg!(not(feature = "aws")) && self.aws.is_some() {
+            problems.add(&document.find("aws"), crate::aws::NOT_BUILT_IN);
         }
         let keys = self.keys.iter().filter_map(|raw| {
             let holder = Holder { tenant: raw.tenant.as_str().into(), tier: raw.tier };
@@ -398,6 +410,21 @@ mod tests {
         for part in
             ["banto.yaml:2:15: a Redis address", "banto.yaml:5:30: the environment has no `NO_SUCH_KEY`", "4 problems"]
         {
+            assert!(told.contains(part), "{part} is missing in:\n{told}");
+        }
+    }
+
+    #[test]
+    fn a_misshapen_value_hides_no_other() {
+        let text = "limits:\n  rate: -5\nrole: everything\n# a remark\nkeys:\n  - { tenant: a }\nlistn: x\n";
+        let told = load(text).expect_err("four mistakes");
+        for part in [
+            "banto.yaml:2:9: this is no whole number of 0 or more",
+            "banto.yaml:3:7: unknown variant `everything`",
+            "banto.yaml:6:5: missing field `key`",
+            "banto.yaml:7:1: unknown field `listn`",
+            "4 problems",
+        ] {
             assert!(told.contains(part), "{part} is missing in:\n{told}");
         }
     }

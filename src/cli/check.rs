@@ -104,7 +104,7 @@ fn check(args: &Args, problems: &mut Problems) -> Checked {
         Settings::default()
     });
     let folder = args.path.as_ref().or(settings.files.as_ref());
-    let files = match folder.map(|folder| (folder, Files::read(folder))) {
+    let files = match folder.map(|folder| (folder, Files::read(folder, problems))) {
         None => Files::shipped(),
         Some((_, Ok(files))) => files,
         Some((folder, Err(error))) => {

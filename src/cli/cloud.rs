@@ -53,10 +53,7 @@ impl Target {
     /// How the command ends, after saying why.
     pub fn files(&self) -> Result<Files, Exit> {
         let Some(folder) = &self.files else { return Ok(Files::shipped()) };
-        Files::read(folder).map_err(|error| {
-            eprintln!("banto: cannot read {}: {error}", folder.display());
-            Exit::Failed
-        })
+        super::read_files(folder)
     }
 
     /// The region that was asked for, else the environment's.

@@ -30,6 +30,7 @@ pub struct Args {
 #[derive(Debug, Subcommand)]
 enum What {
     /// Lists the drills that come with the program.
+    #[command(after_help = "Example:\n  banto drill list --json")]
     List {
         /// As JSON.
         #[arg(long)]
@@ -127,10 +128,7 @@ fn run_one(args: &RunArgs) -> Exit {
 /// The alarms and policies to drill with.
 fn files(folder: Option<&Path>) -> Result<Files, Exit> {
     let Some(folder) = folder else { return Ok(Files::shipped()) };
-    Files::read(folder).map_err(|error| {
-        eprintln!("banto: {} cannot be read: {error}", folder.display());
-        Exit::Failed
-    })
+    super::read_files(folder)
 }
 
 /// A drill by its name, or the only one of a file.

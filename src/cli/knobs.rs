@@ -25,12 +25,16 @@ pub struct Args {
 #[derive(Debug, Subcommand)]
 enum What {
     /// Shows one knob, or all of them.
-    #[command(visible_alias = "list")]
+    #[command(
+        visible_alias = "list",
+        after_help = "Examples:\n  banto knobs get\n  banto knobs get retry.max_attempts"
+    )]
     Get {
         /// The knob's name.
         knob: Option<String>,
     },
     /// Turns a knob, for a time or for good.
+    #[command(after_help = "Example:\n  banto knobs set engine.mode cache_only --for 10m --reason 'provider outage'")]
     Set {
         /// The knob's name.
         knob: String,
@@ -47,6 +51,7 @@ enum What {
         by: String,
     },
     /// Shows who turned what, newest first.
+    #[command(after_help = "Example:\n  banto knobs history --json")]
     History,
 }
 

@@ -20,7 +20,11 @@ pub mod size_pool;
 
 use std::process::{ExitCode, Termination};
 
+use std::path::Path;
+
 use clap::{Parser, Subcommand};
+
+use crate::config::{files::Files, problem::Problems};
 
 /// Banto answers an LLM application's requests through a cache and a fallback cascade, and runs its on-call runbooks.
 #[derive(Debug, Parser)]
@@ -88,6 +92,22 @@ impl Termination for Exit {
     }
 }
 
+/// The operator's files in a folder, each of which can be read.
+///
+/// # Errors
+/// How the command ends, after saying what is wrong with them.
+fn read_files(folder: &Path) -> Result<Files, Exit> {
+    let mut problems = Problems::default();
+    let files = Files::read(folder, &mut problems).map_err(|error| {
+        eprintln!("banto: cannot read {}: {error}", folder.display());
+        Exit::Failed
+    })?;
+    problems.or(files).map_err(|problems| {
+        eprintln!("{problems}");
+        Exit::Misconfigured
+    })
+}
+
 /// Reads the arguments and runs the command that they name.
 pub fn run() -> Exit {
     match Cli::parse().command {
@@ -106,5 +126,46 @@ pub fn run() -> Exit {
         Command::SizePool(args) => size_pool::run(args),
         Command::Simulate(args) => simulate::run(args),
         Command::Docs(args) => docs::run(args),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory;
+
+    use super::*;
+
+    /// Every command that does something, with the words that call it.
+    fn leaves(words: &str, command: clap::Command) -> Vec<(String, clap::Command)> {
+        if command.get_subcommands().next().is_none() {
+            return vec![(words.to_owned(), command)];
+        }
+        let deeper = command.get_subcommands().filter(|inner| inner.get_name() != "help").cloned();
+        deeper.flat_map(|inner| leaves(&format!("{words} {}", inner.get_name()), inner)).collect()
+    }
+
+    #[test]
+    fn every_command_shows_an_example_of_itself() {
+        let mut root = Cli::command();
+        root.build();
+        for (words, mut command) in leaves("banto", root) {
+            let help = command.render_long_help().to_string();
+            assert!(
+                help.replace("Usage: ", "").matches(&words).count() > 1,
+                "`{words} --help` has no example:\n{help}"
+            );
+        }
+    }
+
+    #[test]
+    fn every_command_that_answers_can_answer_in_json() {
+        // These write pages and logs; `serve` has `--json-logs`.
+        let other = ["banto serve", "banto docs"];
+        let mut root = Cli::command();
+        root.build();
+        for (words, command) in leaves("banto", root).iter().filter(|(words, _)| !other.contains(&words.as_str())) {
+            let json = command.get_arguments().any(|argument| argument.get_long() == Some("json"));
+            assert!(json, "`{words}` has no --json");
+        }
     }
 }

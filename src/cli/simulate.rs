@@ -25,6 +25,9 @@ pub struct Args {
     /// For how long: 45s, 10m. Without it until it is healed.
     #[arg(long = "for")]
     span: Option<TimeSpan>,
+    /// Print JSON.
+    #[arg(long)]
+    json: bool,
     #[command(flatten)]
     remote: Remote,
 }
@@ -71,12 +74,16 @@ pub fn run(args: Args) -> Exit {
         What::NewCode => breaks(FaultKind::NewCode),
     };
     match args.remote.post::<Value>(&format!("/api/v1/simulated/{}", args.model), &wish) {
+        Ok(profile) if args.json => {
+            println!("{profile}");
+            Exit::Done
+        }
         Ok(profile) => {
             println!("{} now behaves like this:\n{profile:#}", args.model);
             Exit::Done
         }
         Err(error) => {
-            eprintln!("{error}");
+            eprintln!("banto: {error}");
             Exit::Failed
         }
     }

@@ -57,6 +57,24 @@ impl Document {
         }
     }
 
+    /// The document cut into its top-level entries, each a document of its own at its place: what is wrong with one of them
+    /// then hides no other.
+    pub fn entries(&self) -> Vec<Self> {
+        let mut entries: Vec<Self> = Vec::new();
+        for (number, line) in self.text.lines().enumerate() {
+            let begins = line.starts_with(|first: char| !first.is_whitespace() && !"#-]})".contains(first));
+            if begins || entries.is_empty() {
+                let offset = self.offset + number as u64;
+                entries.push(Self { file: self.file.clone(), offset, text: String::new() });
+            }
+            if let Some(entry) = entries.last_mut() {
+                entry.text.push_str(line);
+                entry.text.push('\n');
+            }
+        }
+        entries
+    }
+
     /// Where the document starts.
     pub fn start(&self) -> Place {
         self.at(1, 1)
@@ -111,13 +129,19 @@ impl Document {
 fn plain(message: &str) -> String {
     let first = message.lines().next().unwrap_or(message);
     let first = first.strip_prefix("error: ").unwrap_or(first);
-    match first.find(" at line ") {
+    let said = match first.find(" at line ") {
         Some(end) => first[..end].to_owned(),
         None => first
             .strip_prefix("line ")
             .and_then(|rest| rest.split_once(": "))
             .map_or(first, |(_, rest)| rest)
             .to_owned(),
+    };
+    match said.strip_prefix("invalid ") {
+        Some("u64" | "u32" | "u16" | "u8" | "usize") => "this is no whole number of 0 or more; write one".into(),
+        Some("f64" | "f32") => "this is no number; write one such as 0.5".into(),
+        Some("bool" | "boolean") => "this is neither `true` nor `false`; write one of them".into(),
+        _ => said,
     }
 }
 

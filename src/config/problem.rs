@@ -13,6 +13,13 @@ pub struct Place {
     pub column: u64,
 }
 
+impl Place {
+    /// A whole file.
+    pub fn whole(file: &str) -> Self {
+        Self { file: file.into(), line: 0, column: 0 }
+    }
+}
+
 impl fmt::Display for Place {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match (self.line, self.column) {

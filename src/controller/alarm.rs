@@ -5,7 +5,9 @@ use serde::{Deserialize, Serialize};
 use crate::{clock::Timestamp, ids::AlarmName};
 
 /// The state of an alarm, as CloudWatch has it.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[derive(
+    Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, schemars::JsonSchema,
+)]
 #[serde(rename_all = "SCREAMING_SNAKE_CASE")]
 pub enum AlarmState {
     /// The rule does not hold.

@@ -20,21 +20,26 @@ use crate::{
 /// How wide a dashboard is.
 pub const COLUMNS: u32 = 24;
 
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Deserialize, schemars::JsonSchema)]
 #[serde(deny_unknown_fields)]
 struct RawBoard {
+    #[schemars(with = "String")]
     dashboard: Spanned<String>,
     title: String,
     panels: Vec<RawPanel>,
 }
 
 /// One of the first four says what it is.
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Deserialize, schemars::JsonSchema)]
 #[serde(deny_unknown_fields)]
 struct RawPanel {
+    #[schemars(with = "Option<String>")]
     graph: Option<Spanned<String>>,
+    #[schemars(with = "Option<String>")]
     number: Option<Spanned<String>>,
+    #[schemars(with = "Option<String>")]
     alarms: Option<Spanned<String>>,
+    #[schemars(with = "Option<String>")]
     text: Option<Spanned<String>>,
     width: Option<u32>,
     height: Option<u32>,
@@ -43,15 +48,17 @@ struct RawPanel {
     #[serde(default = "a_minute")]
     period: TimeSpan,
     #[serde(default)]
+    #[schemars(with = "Vec<RawMetric>")]
     metrics: Vec<Spanned<RawMetric>>,
     #[serde(default)]
+    #[schemars(with = "Vec<String>")]
     names: Vec<Spanned<String>>,
     #[serde(default)]
     lines: Vec<Line>,
     max: Option<f64>,
 }
 
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Deserialize, schemars::JsonSchema)]
 #[serde(deny_unknown_fields)]
 struct RawMetric {
     metric: String,
@@ -67,7 +74,7 @@ fn a_minute() -> TimeSpan {
 }
 
 /// A horizontal line: an alarm's threshold.
-#[derive(Clone, Debug, PartialEq, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Deserialize, schemars::JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Line {
     /// Where.
@@ -122,6 +129,11 @@ pub struct Metrics {
     pub lines: Vec<Line>,
     /// The top of the scale.
     pub max: Option<f64>,
+}
+
+/// The JSON Schema of a dashboard.
+pub fn schema() -> schemars::Schema {
+    schemars::schema_for!(RawBoard)
 }
 
 /// The dashboards of `dashboards/`. What is wrong is noted; the rest is still there.

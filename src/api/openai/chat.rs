@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use bytes::Bytes;
-use http::{HeaderValue, Request, Response, header};
+use http::{HeaderMap, HeaderValue, Request, Response, header};
 use hyper::body::Incoming;
 
 use super::{
@@ -70,13 +70,19 @@ impl Chat {
     }
 
     /// `GET /v1/models`.
-    pub fn list(&self) -> Response<Payload> {
+    pub fn list(&self, headers: &HeaderMap) -> Response<Payload> {
+        if let Err(unknown) = self.keys.caller(headers) {
+            return self.refuse(&ApiError::unauthorized(unknown.given));
+        }
         let data: Vec<_> = self.models.iter().map(|name| model(name)).collect();
         json(&serde_json::json!({ "object": "list", "data": data }))
     }
 
     /// `GET /v1/models/{name}`.
-    pub fn show(&self, name: &str) -> Response<Payload> {
+    pub fn show(&self, name: &str, headers: &HeaderMap) -> Response<Payload> {
+        if let Err(unknown) = self.keys.caller(headers) {
+            return self.refuse(&ApiError::unauthorized(unknown.given));
+        }
         match self.models.iter().find(|known| *known == name) {
             Some(known) => json(&model(known)),
             None => refuse(&ApiError::unknown_model(name, &self.models.join(", "))),

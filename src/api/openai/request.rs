@@ -74,6 +74,17 @@ impl<'a> Fields<'a> {
         self.0.iter().rev().find(|(key, _)| key == name).map(|(_, value)| *value).filter(|value| value.get() != "null")
     }
 
+    /// Of two `messages` a provider may answer the one that we did not read: nobody could say what a cached answer is about.
+    fn once_each(&self) -> Result<(), ApiError> {
+        for name in ["messages", "model", "stream"] {
+            if self.0.iter().filter(|(key, _)| key == name).count() > 1 {
+                let message = format!("Duplicate parameter: '{name}' may be given once.");
+                return Err(ApiError::invalid(Some(name), Some("duplicate_parameter"), message));
+            }
+        }
+        Ok(())
+    }
+
     fn flag(&self, name: &'static str) -> Result<bool, ApiError> {
         match self.get(name).map(RawValue::get) {
             None | Some("false") => Ok(false),
@@ -105,6 +116,7 @@ pub fn read(body: Bytes, caller: Caller, hints: Hints, known: &[String]) -> Resu
         "an object" => unreadable(&error.to_string()),
         other => unreadable(&format!("it is {other}, not an object")),
     })?;
+    fields.once_each()?;
     let model = model(&fields, text, known)?;
     let (stream, several) = (fields.flag("stream")?, several(&fields)?);
     let include_usage = include_usage(&fields)?;
@@ -198,6 +210,9 @@ impl<'a> Conversation<'a> {
                 let text = "Missing required parameter: 'messages[].role'.";
                 return Err(ApiError::invalid(Some(MESSAGES), Some("missing_required_parameter"), text));
             }
+            if let Some(content) = message.content {
+                check_content(content)?;
+            }
             tool_call |= message.tool_calls.is_some() || role == "tool" || role == "function";
             last = Some(message);
         }
@@ -212,6 +227,22 @@ impl<'a> Conversation<'a> {
         }
         Ok(Self { question: question.unwrap_or_default(), rest, tool_call, not_alone })
     }
+}
+
+/// Content is text or a list of parts.
+fn check_content(content: &RawValue) -> Result<(), ApiError> {
+    const CONTENT: &str = "messages[].content";
+    let shape = kind_of(content.get());
+    if !["a string", "an array", "null"].contains(&shape) {
+        return Err(ApiError::wrong_type(CONTENT, "one of a string or array of objects", shape));
+    }
+    if shape == "an array" {
+        let parts: Vec<&RawValue> = serde_json::from_str(content.get()).unwrap_or_default();
+        if let Some(part) = parts.iter().find(|part| kind_of(part.get()) != "an object") {
+            return Err(ApiError::wrong_type(CONTENT, "an array of objects", kind_of(part.get())));
+        }
+    }
+    Ok(())
 }
 
 /// The content's text, when it is text and nothing else.
@@ -255,6 +286,27 @@ mod tests {
 
     fn question(text: &str) -> serde_json::Value {
         json!({ "model": "banto", "messages": [{ "role": "system", "content": "Be kind." }, { "role": "user", "content": text }] })
+    }
+
+    #[test]
+    fn content_that_is_neither_text_nor_parts_is_refused_as_openai_does() {
+        for content in [json!(5), json!(true), json!({ "text": "x" }), json!(["x"])] {
+            let wrong = ask(json!({ "model": "banto", "messages": [{ "role": "user", "content": content }] }));
+            let wrong = wrong.expect_err("a wrong type");
+            assert_eq!((wrong.status.as_u16(), wrong.code.as_deref()), (400, Some("invalid_type")), "{content}");
+        }
+        for content in
+            [json!(null), json!("x"), json!([]), json!([{ "type": "image_url", "image_url": { "url": "u" } }])]
+        {
+            assert!(ask(json!({ "model": "banto", "messages": [{ "role": "user", "content": content }] })).is_ok());
+        }
+    }
+
+    #[test]
+    fn a_second_conversation_in_one_request_is_refused() {
+        let body = r#"{"model":"banto","messages":[{"role":"user","content":"a"}],"messages":[{"role":"user","content":"b"}]}"#;
+        let wrong = read(body.into(), caller(), Hints::default(), &["banto".into()]).expect_err("two of them");
+        assert_eq!(wrong.code.as_deref(), Some("duplicate_parameter"));
     }
 
     #[test]

@@ -66,15 +66,22 @@ fn files(path: Option<&Path>) -> io::Result<(Files, Files)> {
         return Ok((shipped.clone(), shipped));
     };
     if path.is_dir() {
-        let all = Files::read(path)?;
+        let all = whole(path)?;
         let alarms = if all.below("alarms/").next().is_some() { all.only("alarms/") } else { all };
         return Ok((alarms.clone(), alarms));
     }
     let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
     let above = folder.file_name().is_some_and(|name| name == "tests").then(|| folder.parent()).flatten();
-    let alarms = Files::read(above.filter(|above| !above.as_os_str().is_empty()).unwrap_or(folder))?;
+    let alarms = whole(above.filter(|above| !above.as_os_str().is_empty()).unwrap_or(folder))?;
     let text = std::fs::read_to_string(path)?;
     Ok((alarms, Files::of([(&*path.to_string_lossy(), text.as_str())])))
+}
+
+/// A folder of which every file can be read.
+fn whole(folder: &Path) -> io::Result<Files> {
+    let mut problems = Problems::default();
+    let files = Files::read(folder, &mut problems)?;
+    problems.or(files).map_err(io::Error::other)
 }
 
 fn print(results: &[(&Trial, Vec<Failure>)], failed: usize) -> io::Result<()> {

@@ -9,28 +9,40 @@ use super::policy::{Mode, OnUnknown, Otherwise, TellPeople};
 use crate::{config::document::Spanned, controller::alarm::Severity, ids::IntentId, units::TimeSpan};
 
 /// One document `policy: name`.
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Deserialize, schemars::JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(super) struct RawPolicy {
+    #[schemars(with = "String")]
     pub(super) policy: Spanned<String>,
     pub(super) severity: Severity,
+    #[schemars(with = "RawTrigger")]
     pub(super) when: Spanned<RawTrigger>,
     #[serde(default)]
+    #[schemars(with = "Vec<String>")]
     pub(super) unless: Vec<Spanned<String>>,
+    #[schemars(with = "Option<String>")]
     pub(super) diagnose: Option<Spanned<String>>,
     #[serde(rename = "if")]
+    #[schemars(with = "Option<String>")]
     pub(super) condition: Option<Spanned<String>>,
     #[serde(rename = "do")]
+    #[schemars(with = "Vec<RawStep>")]
     pub(super) steps: Spanned<Vec<Spanned<RawStep>>>,
     #[serde(rename = "for")]
+    #[schemars(with = "Option<TimeSpan>")]
     pub(super) lasts: Option<Spanned<TimeSpan>>,
     #[serde(default)]
+    #[schemars(with = "BTreeMap<String, RawBounds>")]
     pub(super) bounds: BTreeMap<String, Spanned<RawBounds>>,
     #[serde(default)]
+    #[schemars(with = "Vec<String>")]
     pub(super) scope: Vec<Spanned<String>>,
     pub(super) mode: Option<Mode>,
+    #[schemars(with = "Option<TimeSpan>")]
     pub(super) cooldown: Option<Spanned<TimeSpan>>,
+    #[schemars(with = "Option<u32>")]
     pub(super) most_per_hour: Option<Spanned<u32>>,
+    #[schemars(with = "Option<RawVerify>")]
     pub(super) verify: Option<Spanned<RawVerify>>,
     pub(super) revert: Option<RawRevert>,
     #[serde(default)]
@@ -38,6 +50,7 @@ pub(super) struct RawPolicy {
     #[serde(default)]
     pub(super) priority: i64,
     #[serde(default)]
+    #[schemars(with = "Vec<String>")]
     pub(super) excludes: Vec<Spanned<String>>,
     pub(super) runbook: String,
     #[serde(default)]
@@ -45,18 +58,21 @@ pub(super) struct RawPolicy {
 }
 
 /// `when: { alarm: X }`, `{ event: deployment, about: prompt }`, `{ schedule: "0 0 3 * * *", zone: Asia/Tokyo }`.
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Deserialize, schemars::JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(super) struct RawTrigger {
+    #[schemars(with = "Option<String>")]
     pub(super) alarm: Option<Spanned<String>>,
     pub(super) event: Option<String>,
     pub(super) about: Option<String>,
+    #[schemars(with = "Option<String>")]
     pub(super) schedule: Option<Spanned<String>>,
+    #[schemars(with = "Option<String>")]
     pub(super) zone: Option<Spanned<String>>,
 }
 
 /// One step: one verb, and perhaps a condition.
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Deserialize, schemars::JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(super) struct RawStep {
     pub(super) set: Option<RawSet>,
@@ -66,53 +82,67 @@ pub(super) struct RawStep {
     pub(super) notify: Option<String>,
     pub(super) wait: Option<TimeSpan>,
     #[serde(rename = "if")]
+    #[schemars(with = "Option<String>")]
     pub(super) condition: Option<Spanned<String>>,
 }
 
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Deserialize, schemars::JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(super) struct RawSet {
+    #[schemars(with = "String")]
     pub(super) knob: Spanned<String>,
+    #[schemars(with = "Scalar")]
     pub(super) to: Spanned<Scalar>,
     pub(super) stagger: Option<TimeSpan>,
 }
 
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Deserialize, schemars::JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(super) struct RawCleanUp {
     #[serde(default)]
     pub(super) intents: Vec<IntentId>,
     pub(super) unused_for: TimeSpan,
+    #[schemars(with = "u64")]
     pub(super) most: Spanned<u64>,
 }
 
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Deserialize, schemars::JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(super) struct RawInvalidate {
+    #[schemars(with = "Vec<String>")]
     pub(super) tags: Spanned<Vec<String>>,
 }
 
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Deserialize, schemars::JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(super) struct RawAws {
+    #[schemars(with = "String")]
     pub(super) kind: Spanned<String>,
+    #[schemars(with = "String")]
     pub(super) target: Spanned<String>,
+    #[schemars(with = "Scalar")]
     pub(super) to: Spanned<Scalar>,
 }
 
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Deserialize, schemars::JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(super) struct RawBounds {
+    #[schemars(with = "Option<Scalar>")]
     pub(super) floor: Option<Spanned<Scalar>>,
+    #[schemars(with = "Option<Scalar>")]
     pub(super) ceiling: Option<Spanned<Scalar>>,
+    #[schemars(with = "Option<Scalar>")]
     pub(super) step: Option<Spanned<Scalar>>,
 }
 
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Deserialize, schemars::JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(super) struct RawVerify {
+    #[schemars(with = "String")]
     pub(super) that: Spanned<String>,
+    #[schemars(with = "TimeSpan")]
     pub(super) within: Spanned<TimeSpan>,
+    #[schemars(with = "Option<u32>")]
     pub(super) at_least: Option<Spanned<u32>>,
     #[serde(default)]
     pub(super) on_unknown: OnUnknown,
@@ -120,11 +150,13 @@ pub(super) struct RawVerify {
     pub(super) otherwise: Otherwise,
 }
 
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Deserialize, schemars::JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(super) struct RawRevert {
+    #[schemars(with = "Option<String>")]
     pub(super) when: Option<Spanned<String>>,
     pub(super) over: Option<TimeSpan>,
+    #[schemars(with = "Option<u32>")]
     pub(super) steps: Option<Spanned<u32>>,
     #[serde(default)]
     pub(super) order: RevertOrder,
@@ -144,6 +176,19 @@ pub(super) enum RevertOrder {
 /// A value as people write it, whatever YAML takes it for: `0.97`, `25`, `15m`, `cache_only`, `true`.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Scalar(pub(super) String);
+
+impl JsonSchema for Scalar {
+    fn schema_name() -> std::borrow::Cow<'static, str> {
+        "Scalar".into()
+    }
+
+    fn json_schema(_: &mut schemars::SchemaGenerator) -> schemars::Schema {
+        schemars::json_schema!({
+            "type": ["string", "number", "boolean"],
+            "description": "a value such as 0.97, 25, 15m, cache_only or true"
+        })
+    }
+}
 
 impl<'de> Deserialize<'de> for Scalar {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {

@@ -62,6 +62,11 @@ pub struct Known<'a> {
     pub knobs: &'a Catalogue,
 }
 
+/// The JSON Schema of a policy.
+pub fn schema() -> schemars::Schema {
+    schemars::schema_for!(RawPolicy)
+}
+
 /// The policies of `policies/`. What is wrong is noted; the rest is still there.
 pub fn load(files: &Files, known: &Known<'_>, problems: &mut Problems) -> Vec<Policy> {
     let documents = files.below("policies/").flat_map(|file| Document::split(&file.path, &file.text));

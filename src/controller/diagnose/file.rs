@@ -7,9 +7,10 @@ use serde::Deserialize;
 use crate::config::document::Spanned;
 
 /// `diagnosis: name`
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Deserialize, schemars::JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(super) struct Tree {
+    #[schemars(with = "String")]
     pub diagnosis: Spanned<String>,
     #[serde(default)]
     pub description: String,
@@ -17,21 +18,27 @@ pub(super) struct Tree {
 }
 
 /// An entry of `questions:`; the first is asked first.
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Deserialize, schemars::JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(super) struct Question {
+    #[schemars(with = "String")]
     pub id: Spanned<String>,
     pub question: String,
+    #[schemars(with = "String")]
     pub ask: Spanned<String>,
+    #[schemars(with = "Next")]
     pub yes: Spanned<Next>,
+    #[schemars(with = "Next")]
     pub no: Spanned<Next>,
+    #[schemars(with = "Option<Next>")]
     pub unknown: Option<Spanned<Next>>,
     #[serde(default)]
+    #[schemars(with = "BTreeMap<String, String>")]
     pub show: BTreeMap<String, Spanned<String>>,
 }
 
 /// What follows an answer: the id of another question, or a cause.
-#[derive(Clone, Debug, Deserialize)]
+#[derive(Clone, Debug, Deserialize, schemars::JsonSchema)]
 #[serde(untagged, expecting = "write the id of a question, or `{ cause: …, summary: …, fix: … }`")]
 pub(super) enum Next {
     Question(String),
@@ -39,7 +46,7 @@ pub(super) enum Next {
 }
 
 /// The end of a way through the tree.
-#[derive(Clone, Debug, Deserialize)]
+#[derive(Clone, Debug, Deserialize, schemars::JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(super) struct Cause {
     pub cause: String,

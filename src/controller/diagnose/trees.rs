@@ -101,6 +101,11 @@ impl Next {
     }
 }
 
+/// The JSON Schema of a decision tree.
+pub fn schema() -> schemars::Schema {
+    schemars::schema_for!(super::file::Tree)
+}
+
 /// The trees of `policies/diagnosis/`. What is wrong is noted; the rest is still there.
 pub fn load(files: &Files, rules: &Rules, problems: &mut Problems) -> Trees {
     let mut trees = Trees::new();

@@ -106,9 +106,11 @@ fn time(text: &str) -> Option<Timestamp> {
 /// mean); a period without a row is missing data.
 ///
 /// # Errors
-/// When the rows span far more periods than a recording can have.
+/// When there are no rows, or they span far more periods than a recording can have.
 pub fn replay(alarm: &Alarm, rows: &[Row]) -> Result<Vec<Evaluation>, String> {
-    let (Some(first), Some(last)) = (rows.first(), rows.last()) else { return Ok(Vec::new()) };
+    let (Some(first), Some(last)) = (rows.first(), rows.last()) else {
+        return Err("there are no rows. Write one `timestamp,value` a line, by time".into());
+    };
     let period = alarm.period();
     let slot = slots(rows, period);
     let count = slot(last.at) + 1;

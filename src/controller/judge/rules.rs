@@ -32,6 +32,11 @@ struct Draft {
     names: Vec<(AlarmName, Place)>,
 }
 
+/// The JSON Schemas of an alarm and of a composite.
+pub fn schemas() -> [schemars::Schema; 2] {
+    [schemars::schema_for!(super::file::Alarm), schemars::schema_for!(super::file::Composite)]
+}
+
 impl Rules {
     /// The alarms and composites of `alarms/`. What is wrong is noted; the rest is still there.
     pub fn load(files: &Files, problems: &mut Problems) -> Self {

@@ -34,10 +34,11 @@ use crate::{
 const MOST_LOOKS: u128 = 86_400;
 
 /// `alarm_test: what it shows`
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Deserialize, schemars::JsonSchema)]
 #[serde(deny_unknown_fields)]
 struct Raw {
     alarm_test: String,
+    #[schemars(with = "TimeSpan")]
     interval: Spanned<TimeSpan>,
     #[serde(default)]
     series: Vec<RawSeries>,
@@ -46,21 +47,25 @@ struct Raw {
     expect: Vec<RawExpectation>,
 }
 
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Deserialize, schemars::JsonSchema)]
 #[serde(deny_unknown_fields)]
 struct RawSeries {
     namespace: Option<String>,
+    #[schemars(with = "String")]
     metric: Spanned<String>,
     #[serde(default)]
     dimensions: BTreeMap<String, String>,
+    #[schemars(with = "String")]
     values: Spanned<String>,
     samples: Option<u64>,
 }
 
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Deserialize, schemars::JsonSchema)]
 #[serde(deny_unknown_fields)]
 struct RawExpectation {
+    #[schemars(with = "TimeSpan")]
     at: Spanned<TimeSpan>,
+    #[schemars(with = "BTreeMap<String, AlarmState>")]
     states: BTreeMap<String, Spanned<AlarmState>>,
 }
 
@@ -96,6 +101,11 @@ pub struct Failure {
     pub expected: AlarmState,
     /// How the alarm stood instead.
     pub found: Judgement,
+}
+
+/// The JSON Schema of an alarm's unit test.
+pub fn schema() -> schemars::Schema {
+    schemars::schema_for!(Raw)
 }
 
 impl Trial {
