@@ -82,13 +82,12 @@ fn evaluate(args: &Args) -> Result<Report, (String, Exit)> {
 }
 
 fn shop(args: &Args) -> Result<Understanding, (String, Exit)> {
+    let mut problems = Problems::default();
     let files = match &args.files {
         None => Files::shipped(),
-        Some(folder) => {
-            Files::read(folder).map_err(|error| (format!("{}: {error}", folder.display()), Exit::Failed))?
-        }
+        Some(folder) => Files::read(folder, &mut problems)
+            .map_err(|error| (format!("{}: {error}", folder.display()), Exit::Failed))?,
     };
-    let mut problems = Problems::default();
     let shop = Understanding::load(&files, &mut problems);
     match shop.filter(|_| problems.is_empty()) {
         Some(shop) => Ok(shop),
