@@ -31,6 +31,7 @@ use super::{
 use crate::{
     api::{
         admin::{self, Desk},
+        body,
         keys::Keys,
         openai::{
             chat::{Chat, refuse},
@@ -61,6 +62,9 @@ use crate::{
 
 /// How long the last writes and tasks may take once the requests are answered.
 const FLUSH: Duration = Duration::from_secs(5);
+
+/// The largest body of a request that is not an application's question. Unit: bytes.
+const LARGEST_WISH: u64 = 2 << 20;
 
 /// How long a start waits for Redis; without it the engine serves all the same.
 const REDIS_AT_START: Duration = Duration::from_millis(200);
@@ -314,10 +318,23 @@ impl Service for Front {
             (Some(_), method) if path == "/v1/chat/completions" => refuse(&ApiError::wrong_method(method, path)),
             (Some(chat), &Method::GET) if path == "/v1/models" => chat.list(request.headers()),
             (Some(chat), &Method::GET) if questions => chat.show(&path["/v1/models/".len()..], request.headers()),
-            _ => match self.admin.clone().call(request).await {
-                Ok(response) => response.map(Payload::Routed),
-                Err(never) => match never {},
-            },
+            _ => self.administrate(request).await,
+        }
+    }
+}
+
+impl Front {
+    /// Everything that is not an application's question. Its body has the same limits and deadlines: some of it is open to
+    /// everybody.
+    async fn administrate(&self, request: Request<Incoming>) -> Response<Payload> {
+        let (head, body) = request.into_parts();
+        let body = match body::read(body, LARGEST_WISH).await {
+            Ok(body) => body,
+            Err(error) => return refuse(&error),
+        };
+        match self.admin.clone().call(Request::from_parts(head, axum::body::Body::from(body))).await {
+            Ok(response) => response.map(Payload::Routed),
+            Err(never) => match never {},
         }
     }
 }

@@ -75,6 +75,25 @@ async fn wrong_requests_get_the_right_error_and_harm_nobody() {
 }
 
 #[tokio::test]
+async fn wrong_wishes_get_an_error_in_json_too() {
+    let banto = Banto::start("").await;
+    for (path, body, status) in [
+        ("/v1/feedback", "{bad", 400),
+        ("/v1/feedback", "{}", 400),
+        ("/v1/feedback", "{\"trace_id\":\"x\",\"helpful\":\"yes\"}", 400),
+        ("/api/v1/hold", "{\"on\":true}", 400),
+        ("/api/v1/knobs/engine.mode", "{\"value\":\"x\",\"by\":\"x\",\"reason\":\"x\",\"for\":\"99999999999d\"}", 400),
+    ] {
+        let (got, text) = post(&banto.url(path), body).await.expect("an answer");
+        let error: serde_json::Value = serde_json::from_str(&text).unwrap_or_else(|_| panic!("{path}: {text}"));
+        assert!(got == status && error["error"]["message"].is_string(), "{path}: {got} {text}");
+    }
+    let (status, text) = send("DELETE", &banto.url("/v1/feedback"), &[], "").await.expect("an answer");
+    assert!(status == 405 && text.contains("does not know this method"), "{status}: {text}");
+    assert_eq!(get(&banto.url("/healthz")).await.expect("an answer"), (200, "ok\n".into()));
+}
+
+#[tokio::test]
 async fn keys_decide_who_may_ask_and_tenants_share_nothing() {
     // Both processes of the key live in files, as secrets do.
     let folder = tempfile::tempdir().expect("a folder");
@@ -132,5 +151,17 @@ async fn a_client_that_sends_half_a_request_is_told_so_or_let_go_while_others_ar
     assert_eq!(post(&banto.url("/v1/chat/completions"), &question("hi there")).await.expect("an answer").0, 200);
     let mut answer = Vec::new();
     slow[0].read_to_end(&mut answer).await.expect("an answer or an end");
+    assert!(String::from_utf8_lossy(&answer).starts_with("HTTP/1.1 408"), "{}", String::from_utf8_lossy(&answer));
+}
+
+#[tokio::test]
+async fn nobody_holds_a_place_with_half_a_wish() {
+    let banto = Banto::start("").await;
+    let mut stream = TcpStream::connect(banto.url("").trim_start_matches("http://")).await.expect("connected");
+    let head =
+        b"POST /v1/feedback HTTP/1.1\r\nhost: x\r\ncontent-type: application/json\r\ncontent-length: 100\r\n\r\n{";
+    stream.write_all(head).await.expect("sent");
+    let mut answer = Vec::new();
+    stream.read_to_end(&mut answer).await.expect("an answer or an end");
     assert!(String::from_utf8_lossy(&answer).starts_with("HTTP/1.1 408"), "{}", String::from_utf8_lossy(&answer));
 }

@@ -2,9 +2,10 @@
 
 use axum::{
     Json,
+    body::to_bytes,
     response::{IntoResponse, Response},
 };
-use http::{Method, StatusCode};
+use http::{Method, StatusCode, header::CONTENT_TYPE};
 use serde_json::json;
 
 /// What went wrong and what to do.
@@ -53,4 +54,25 @@ impl IntoResponse for AdminError {
         let kind = if self.status.is_client_error() { "invalid_request_error" } else { "server_error" };
         (self.status, Json(json!({ "error": { "message": self.message, "type": kind } }))).into_response()
     }
+}
+
+/// The longest sentence of a reader that is passed on. Unit: bytes.
+const LONGEST: usize = 4 << 10;
+
+/// What the readers of bodies and paths say in plain text, in the form of all other errors; a wrong shape is a 400 like any
+/// other mistake in a request.
+pub(super) async fn in_json(response: Response) -> Response {
+    let text = response.headers().get(CONTENT_TYPE).is_some_and(|kind| kind.as_bytes().starts_with(b"text/plain"));
+    let status = response.status();
+    let bare = status == StatusCode::METHOD_NOT_ALLOWED;
+    if !status.is_client_error() || !(text || bare) {
+        return response;
+    }
+    let said = to_bytes(response.into_body(), LONGEST).await.unwrap_or_default();
+    let message = match String::from_utf8_lossy(&said).into_owned() {
+        message if message.is_empty() => "this path does not know this method".to_owned(),
+        message => message,
+    };
+    let status = if status == StatusCode::UNPROCESSABLE_ENTITY { StatusCode::BAD_REQUEST } else { status };
+    AdminError { status, message }.into_response()
 }

@@ -91,6 +91,7 @@ pub fn router(desk: Arc<Desk>) -> Router {
         .route("/readyz", get(health::ready))
         .route("/v1/feedback", post(feedback::receive))
         .merge(guarded)
+        .layer(middleware::map_response(error::in_json))
         .fallback(|request: Request| async move { AdminError::unknown_path(request.method(), request.uri().path()) })
         .with_state(desk)
 }
