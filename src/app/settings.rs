@@ -421,7 +421,7 @@ mod tests {
         for part in [
             "banto.yaml:2:9: this is no whole number of 0 or more",
             "banto.yaml:3:7: unknown variant `everything`",
-            "banto.yaml:6:5: missing field `key`",
+            "banto.yaml:6:7: missing field `key`",
             "banto.yaml:7:1: unknown field `listn`",
             "4 problems",
         ] {

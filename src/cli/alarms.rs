@@ -20,8 +20,12 @@ enum Command {
     Test(test::Args),
     Replay(replay::Args),
     /// Shows what would change in CloudWatch; ends with 2 when something would.
+    #[command(after_help = "Example:\n  banto alarms plan --region ap-northeast-1")]
     Plan(deploy::Args),
     /// Changes CloudWatch's alarms to what the files say.
+    #[command(
+        after_help = "Example:\n  banto alarms apply --region ap-northeast-1 --action arn:aws:sns:ap-northeast-1:123456789012:oncall"
+    )]
     Apply(deploy::Args),
 }
 

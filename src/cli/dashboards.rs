@@ -24,10 +24,13 @@ pub struct Args {
 #[derive(Debug, Subcommand)]
 enum Command {
     /// Writes dashboards as JSON, for CloudWatch or for Grafana to import.
+    #[command(after_help = "Example:\n  banto dashboards build --for grafana --out build/")]
     Build(Build),
     /// Shows what would change in CloudWatch; ends with 2 when something would.
+    #[command(after_help = "Example:\n  banto dashboards plan --region ap-northeast-1")]
     Plan(Deploy),
     /// Changes CloudWatch's dashboards to what the files say.
+    #[command(after_help = "Example:\n  banto dashboards apply --region ap-northeast-1")]
     Apply(Deploy),
 }
 

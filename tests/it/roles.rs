@@ -11,7 +11,7 @@ use crate::support::{
 };
 
 const ALARM: &str = "alarm: Throttled\nmetric: model.throttles\nstatistic: Sum\nperiod: 3s\nthreshold: 3\n\
-                     comparison_operator: GreaterThanThreshold\ntreat_missing_data: notBreaching\n";
+                     comparison_operator: GreaterThanThreshold\ntreat_missing_data: notBreaching\ndeploy: false\n";
 const POLICY: &str = "policy: calm\nseverity: P2\nwhen: { alarm: Throttled }\ndo:\n  \
                       - set: { knob: retry.max_attempts, to: 0 }\n\
                       verify: { that: 'metric(\"Sum model.retries over 2s\") < 1', within: 30s, at_least: 2 }\n\
