@@ -10,7 +10,7 @@ use crate::support::{
     redis::RedisServer,
 };
 
-const ALARM: &str = "alarm: Throttled\nmetric: model.throttles\nstatistic: Sum\nperiod: 3s\nthreshold: 3\n\
+const ALARM: &str = "alarm: Throttled\nmetric: model.throttles\nstatistic: Sum\nperiod: 5s\nthreshold: 0\n\
                      comparison_operator: GreaterThanThreshold\ntreat_missing_data: notBreaching\ndeploy: false\n";
 const POLICY: &str = "policy: calm\nseverity: P2\nwhen: { alarm: Throttled }\ndo:\n  \
                       - set: { knob: retry.max_attempts, to: 0 }\n\
@@ -51,13 +51,18 @@ impl Fleet {
         self.controller.as_ref().expect("a controller")
     }
 
-    /// The throttled engine is asked until `enough`, and both engines' knob with it.
+    /// Both engines are asked, one of them in vain, until both have this knob at this value.
     async fn ask_until(&self, knob: &str, value: &str) {
-        for n in 0..2_000 {
-            let url = self.engines[n % 2].url("/v1/chat/completions");
-            let (status, body) =
-                post(&url, &question(&format!("Please tell me about volume {n} of Naruto"))).await.expect("an answer");
-            assert_eq!(status, 200, "{body}");
+        for n in 0..500 {
+            let asking = (0..8).map(|m| {
+                let url = self.engines[m % 2].url("/v1/chat/completions");
+                let body = question(&format!("Please tell me about volume {n}{m} of Naruto"));
+                async move { post(&url, &body).await }
+            });
+            for answer in futures_util::future::join_all(asking).await {
+                let (status, body) = answer.expect("an answer");
+                assert_eq!(status, 200, "a user saw an error: {body}");
+            }
             if self.knob(0, knob).await["value"] == value && self.knob(1, knob).await["value"] == value {
                 return;
             }
