@@ -37,7 +37,11 @@ use crate::{
     clock::{Clock, Timestamp},
     knob::board::Board,
     tasks::Tasks,
-    telemetry::{catalogue, metric::Counter, registry::Registry},
+    telemetry::{
+        catalogue,
+        metric::{Counter, Gauge},
+        registry::Registry,
+    },
 };
 
 /// The time between two looks.
@@ -88,6 +92,7 @@ pub struct Controller {
     parts: Parts,
     mind: std::sync::Mutex<Mind>,
     wake: tokio::sync::Notify,
+    lagging: Arc<Gauge>,
     acts: Arc<Counter>,
     holds: Arc<Counter>,
 }
@@ -99,9 +104,10 @@ impl Controller {
     /// When the journal cannot be read.
     pub fn new(parts: Parts, registry: &Registry) -> Result<Self, JournalError> {
         let mind = std::sync::Mutex::new(Mind::recall(&parts.journal)?);
+        let lagging = registry.gauge(&catalogue::NODES_LAGGING, &[]);
         let acts = registry.counter(&catalogue::DECISIONS, &["act"]);
         let holds = registry.counter(&catalogue::DECISIONS, &["hold"]);
-        Ok(Self { parts, mind, wake: tokio::sync::Notify::new(), acts, holds })
+        Ok(Self { parts, mind, wake: tokio::sync::Notify::new(), lagging, acts, holds })
     }
 
     /// Looks and acts until shutdown: every second, and earlier when something is due.
@@ -125,6 +131,7 @@ impl Controller {
     /// One turn of the loop; when the next is due at the latest.
     pub async fn tick(&self, senses: &mut dyn Senses, now: Timestamp) -> Option<Timestamp> {
         senses.look(now).await;
+        self.lagging.set(self.parts.roster.lagging(self.parts.board.version()).len() as f64);
         let mut sight = self.see(senses, now);
         if !self.leads().await {
             self.mind().standing_by = true;

@@ -187,6 +187,7 @@ async fn a_frozen_node_is_a_source_gap_with_its_name_and_is_back_when_it_thaws()
     let (_, metrics) = get(&fleet.controller().url("/metrics")).await.expect("metrics");
     assert!(metrics.contains("banto_controller_source_up{source=\"engine:b\"} 0"), "{metrics}");
     assert!(metrics.contains("banto_controller_source_up{source=\"engine:a\"} 1"), "{metrics}");
+    assert!(metrics.contains("banto_controller_nodes_lagging 0"), "a silent node is not waited for: {metrics}");
     signal(fleet.engines[1].pid(), "CONT");
     standing(true).await;
 }

@@ -147,7 +147,7 @@ mod tests {
     use super::*;
 
     fn roster() -> Roster {
-        Roster::new(["a", "b"].map(|name| NodeClient::to_nowhere(name)))
+        Roster::new(["a", "b"].map(NodeClient::to_nowhere))
     }
 
     fn version(version: u64) -> Knobs {

@@ -51,13 +51,16 @@ struct Remote {
     seen: Seen,
 }
 
+/// A series' metric and the values of its labels.
+type Name = (&'static str, Vec<Arc<str>>);
+
 /// What a node showed at the last look.
 #[derive(Default)]
 struct Seen {
     life: u64,
     /// The second of the last look.
     last: Option<i64>,
-    series: BTreeMap<(&'static str, Vec<Arc<str>>), (Row, Value)>,
+    series: BTreeMap<Name, (Row, Value)>,
 }
 
 impl RemoteSource {
