@@ -1,14 +1,13 @@
 //! `banto.yaml`: what this process is to be. Every field has a default, so that no file at all is a good file.
 
 pub mod embedder;
+mod nodes;
 
 use std::{
     net::SocketAddr,
     path::{Path, PathBuf},
     time::Duration,
 };
-
-mod nodes;
 
 use serde::Deserialize;
 
