@@ -24,6 +24,7 @@ use tracing::{info, warn};
 use super::{
     banner::Banner,
     node::{self, Admitted},
+    reload::{self, Reload},
     settings::{RedisSettings, Settings},
     shop::Shop,
     watch::{self, Surroundings},
@@ -105,8 +106,7 @@ impl Loaded {
                 StartError::Machine("no intents were found in policies/: at least `_other` is needed".into())
             }));
         };
-        let limits = &settings.limits;
-        let engine = EngineDefaults { rate: limits.rate, burst: limits.burst, ..EngineDefaults::default() };
+        let engine = engine_defaults(settings);
         let models: Vec<_> = settings.models.iter().map(|model| model.defaults()).collect();
         let knobs = shop.knobs(&engine, &models);
         let mut unfit = Problems::default();
@@ -118,6 +118,10 @@ impl Loaded {
         }
         Ok(problems.or(Self { shop, book, knobs })?)
     }
+}
+
+fn engine_defaults(settings: &Settings) -> EngineDefaults {
+    EngineDefaults { rate: settings.limits.rate, burst: settings.limits.burst, ..EngineDefaults::default() }
 }
 
 fn read_files(settings: &Settings) -> Result<Files, StartError> {
@@ -155,9 +159,17 @@ async fn start(settings: Settings, loaded: Loaded, tasks: &Tasks) -> Result<Arc<
             queue: limits.queue,
         },
         deadline: settings.deadline,
-        shop,
+        shop: shop.clone(),
     };
     let engine = node::start(parts, tasks);
+    if let Some(folder) = settings.files.clone() {
+        let (engine, board) = (engine.clone(), board.clone());
+        let models = settings.models.iter().map(|model| model.defaults()).collect();
+        let reload = Reload { folder, shop, engine, board, defaults: engine_defaults(&settings), models, clock };
+        tasks.spawn_until_stopped(reload.run(registry.clone()));
+    } else {
+        tasks.spawn_until_stopped(reload::no_files());
+    }
     let inbox = Inbox::default();
     let mut watch = None;
     if settings.controller.runs {

@@ -71,6 +71,8 @@ pub fn router(desk: Arc<Desk>) -> Router {
         .route("/api/v1/knobs/{name}", get(knobs::show).post(knobs::set))
         .route("/api/v1/simulated/{model}", get(simulated::show).post(simulated::set))
         .route("/api/v1/invalidate", post(events::invalidate))
+        .route("/api/v1/labels", get(feedback::labels))
+        .route("/api/v1/recall", get(feedback::known))
         .route("/api/v1/incidents", get(watch::incidents))
         .route("/api/v1/alarms", get(watch::alarms))
         .route("/api/v1/decisions", get(watch::decisions))

@@ -1,9 +1,10 @@
 //! The everyday words that decide what a question means, as `policies/language.yaml` lists them.
 //!
-//! Four kinds of documents:
+//! Five kinds of documents:
 //! - `facet:` words that decide: questions that differ in one are different questions (when/where, with/without, volume/
 //!   chapter). Words of one class mean the same.
-//! - `synonyms:` words that mean the same and decide nothing.
+//! - `synonyms:` words that mean the same; questions that differ in what they mean differ, unless it is `soft`.
+//! - `numbers:` words that are numbers: "three" is 3.
 //! - `light:` words that add nothing (articles, politeness).
 //! - `unseen:` words that point at something outside the question ("this one", "my order", "today").
 //!
@@ -40,12 +41,23 @@ pub enum Meaning {
     },
     /// It is a class of a facet.
     Class(Class),
-    /// It means the same as all words with this hash.
-    Concept(u64),
+    /// It means the same as all words of a concept.
+    Concept(Concept),
+    /// It is a number in words.
+    Number(u64),
     /// It adds nothing.
     Light,
     /// It points at something outside the question.
     Unseen(Unless),
+}
+
+/// Words that mean the same.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Concept {
+    /// Stands for all of them.
+    pub hash: u64,
+    /// Questions may differ in it: it says nothing that is not said otherwise ("series", "title").
+    pub soft: bool,
 }
 
 /// A class of a facet.
@@ -59,6 +71,10 @@ pub struct Class {
     pub generic: bool,
     /// Says which day is meant.
     pub tells_date: bool,
+    /// Denies what the sentence says.
+    pub denies: bool,
+    /// Compares what stands before it with what stands after it.
+    pub compares: bool,
 }
 
 /// What makes a pointing word harmless.
@@ -81,6 +97,10 @@ struct RawFacet {
     generic: Option<String>,
     #[serde(default)]
     tells_date: bool,
+    #[serde(default)]
+    denies: bool,
+    #[serde(default)]
+    compares: bool,
     classes: BTreeMap<String, Vec<String>>,
 }
 
@@ -88,7 +108,18 @@ struct RawFacet {
 #[serde(deny_unknown_fields)]
 struct RawSynonyms {
     synonyms: String,
+    #[serde(default)]
+    soft: bool,
     words: Vec<String>,
+}
+
+#[derive(Debug, Deserialize, schemars::JsonSchema)]
+#[serde(deny_unknown_fields)]
+struct RawNumbers {
+    #[serde(rename = "numbers")]
+    _language: String,
+    /// The number → its words.
+    words: BTreeMap<u64, Vec<String>>,
 }
 
 #[derive(Debug, Deserialize, schemars::JsonSchema)]
@@ -144,9 +175,10 @@ impl Lexicon {
                 document.read::<RawFacet>(problems).map_or_else(Vec::new, |raw| classes(raw, document, problems))
             }
             Some("synonyms") => document.read::<RawSynonyms>(problems).map_or_else(Vec::new, |raw| {
-                let concept = Meaning::Concept(hash(raw.synonyms.as_bytes()));
-                raw.words.into_iter().map(|word| (word, concept)).collect()
+                let concept = Concept { hash: hash(raw.synonyms.as_bytes()), soft: raw.soft };
+                raw.words.into_iter().map(|word| (word, Meaning::Concept(concept))).collect()
             }),
+            Some("numbers") => document.read::<RawNumbers>(problems).map_or_else(Vec::new, numbers),
             Some("light") => document
                 .read::<RawLight>(problems)
                 .map_or_else(Vec::new, |raw| raw.words.into_iter().map(|word| (word, Meaning::Light)).collect()),
@@ -161,6 +193,14 @@ impl Lexicon {
             }
         }
     }
+}
+
+fn numbers(raw: RawNumbers) -> Vec<(String, Meaning)> {
+    let of_number = |(number, words): (u64, Vec<String>)| {
+        let number = Meaning::Number(hash(number.to_string().as_bytes()));
+        words.into_iter().map(move |word| (word, number))
+    };
+    raw.words.into_iter().flat_map(of_number).collect()
 }
 
 fn classes(raw: RawFacet, document: &Document, problems: &mut Problems) -> Vec<(String, Meaning)> {
@@ -178,6 +218,8 @@ fn classes(raw: RawFacet, document: &Document, problems: &mut Problems) -> Vec<(
             gate: raw.gate,
             generic: raw.generic.as_ref() == Some(&name),
             tells_date: raw.tells_date,
+            denies: raw.denies,
+            compares: raw.compares,
         };
         words.into_iter().map(move |word| (word, Meaning::Class(class)))
     });
