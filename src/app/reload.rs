@@ -56,7 +56,9 @@ pub struct Reload {
 pub async fn no_files() {
     let Ok(mut hangups) = signal(SignalKind::hangup()) else { return };
     while hangups.recv().await.is_some() {
-        info!("SIGHUP: the shipped files are in force, there is nothing to read anew. `files:` names a folder of your own.");
+        info!(
+            "SIGHUP: the shipped files are in force, there is nothing to read anew. `files:` names a folder of your own."
+        );
     }
 }
 

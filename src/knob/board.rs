@@ -129,7 +129,11 @@ struct State {
 impl Board {
     /// A board where every knob stands at its configured value.
     pub fn new(catalogue: Catalogue) -> Self {
-        Self { catalogue: ArcSwap::from_pointee(catalogue), state: Mutex::default(), latest: watch::Sender::new(Arc::default()) }
+        Self {
+            catalogue: ArcSwap::from_pointee(catalogue),
+            state: Mutex::default(),
+            latest: watch::Sender::new(Arc::default()),
+        }
     }
 
     /// Which knobs there are now.
@@ -145,7 +149,8 @@ impl Board {
         self.catalogue.store(catalogue.clone());
         let moves = |(name, setting): (&KnobName, &Setting)| {
             let knob = catalogue.get(name)?;
-            let is_configured = setting.expires.is_none() && ["expiry", "configuration"].contains(&setting.author.as_str());
+            let is_configured =
+                setting.expires.is_none() && ["expiry", "configuration"].contains(&setting.author.as_str());
             let fits = knob.bounds.admit(&setting.value, &setting.value).is_ok();
             let moves = setting.value != knob.default && (is_configured || !fits);
             moves.then(|| (name.clone(), setting.value.clone(), knob.default.clone()))
@@ -349,7 +354,10 @@ mod tests {
         assert_eq!(moved.len(), 1);
         assert_eq!(value("rate_limit.burst"), Some(Value::Count(1_500)));
         assert_eq!(value("rate_limit.rate"), Some(Value::Count(3_000)), "turned by hand, and within the new bounds");
-        assert_eq!(board.catalogue().get("rate_limit.rate").map(|knob| knob.default.clone()), Some(Value::Count(1_000)));
+        assert_eq!(
+            board.catalogue().get("rate_limit.rate").map(|knob| knob.default.clone()),
+            Some(Value::Count(1_000))
+        );
     }
 
     #[test]

@@ -34,7 +34,10 @@ async fn semantic_answers_are_verified_in_the_background_and_the_labels_can_be_h
     let turn = "{\"value\":\"0.05\",\"by\":\"test\",\"reason\":\"a test\"}";
     assert_eq!(post(&banto.url("/api/v1/knobs/shadow.share"), turn).await.expect("an answer").0, 200);
     source(&banto, "When does One Piece volume 110 come out?").await;
-    until("the paraphrase hits", async || source(&banto, "When will One Piece vol. 110 be released?").await == "semantic").await;
+    until("the paraphrase hits", async || {
+        source(&banto, "When will One Piece vol. 110 be released?").await == "semantic"
+    })
+    .await;
     let compared = async || {
         let known = json(&banto, "/api/v1/recall").await;
         let all = known.as_array().and_then(|known| known.iter().find(|known| known["intent"] == "_all")).cloned();
@@ -77,7 +80,8 @@ async fn changed_files_are_taken_over_and_wrong_ones_change_nothing_and_say_wher
 
     std::fs::write(&intents, with("0.5")).expect("written");
     signal(banto.pid(), "HUP");
-    until("the mistake is logged", async || banto.log().contains("policies/intents.yaml:12:12: a threshold of 0.5")).await;
+    until("the mistake is logged", async || banto.log().contains("policies/intents.yaml:12:12: a threshold of 0.5"))
+        .await;
     assert!(banto.log().contains("were not taken over"), "{}", banto.log());
     assert_eq!(threshold().await, "0.92");
 
@@ -120,7 +124,11 @@ fn bad_lines_of_a_file_of_pairs_are_told_with_their_numbers() {
     let (code, said) = evaluate(&["--pairs", &path]);
     assert_eq!(code, 0, "{said}");
     assert!(said.contains(&format!("{path}:2: 1 fields instead of 3 or 4")), "{said}");
-    assert!(said.contains("1 pairs: 1 with one answer, 0 with two; embedder hashed") && said.contains("1 lines could not be read"), "{said}");
+    assert!(
+        said.contains("1 pairs: 1 with one answer, 0 with two; embedder hashed")
+            && said.contains("1 lines could not be read"),
+        "{said}"
+    );
     let (code, said) = evaluate(&["--pairs", &path, "--embedder", "nonsense"]);
     assert!(code == 1 && said.contains("`nonsense` is no embedder"), "{said}");
 }

@@ -115,7 +115,10 @@ mod tests {
     #[tokio::test]
     async fn the_same_facts_in_nearly_the_same_words_are_the_same() {
         for (kept, fresh) in [
-            ("Volume 110 of One Piece comes out on 2026-11-04.", "One Piece volume 110 will be released on 2026-11-04."),
+            (
+                "Volume 110 of One Piece comes out on 2026-11-04.",
+                "One Piece volume 110 will be released on 2026-11-04.",
+            ),
             ("ナルトは全72巻です。", "ナルトは全部で72巻です。"),
             ("Yes, we ship to Canada.", "Yes, we ship to Canada."),
         ] {
@@ -128,7 +131,10 @@ mod tests {
         for (kept, fresh) in [
             ("Volume 110 comes out on November 4.", "Volume 111 comes out on December 7."),
             ("Dragon Ball has sequels and films.", "Dragon Ball Super has sequels and films."),
-            ("Yes, we ship manga orders to Canada by courier.", "No, we do not ship manga orders to Canada by courier."),
+            (
+                "Yes, we ship manga orders to Canada by courier.",
+                "No, we do not ship manga orders to Canada by courier.",
+            ),
             ("ナルト3巻は5月4日発売です", "ナルト7巻は6月8日発売です"),
         ] {
             assert_eq!(verdict(kept, fresh).await, Verdict::Different, "{kept} / {fresh}");
@@ -138,7 +144,10 @@ mod tests {
     #[tokio::test]
     async fn what_nobody_can_tell_is_undecided() {
         for (kept, fresh) in [
-            ("Try Berserk, Vagabond and Vinland Saga.", "You may like Berserk and Vagabond, dark and beautifully drawn."),
+            (
+                "Try Berserk, Vagabond and Vinland Saga.",
+                "You may like Berserk and Vagabond, dark and beautifully drawn.",
+            ),
             ("", "Yes."),
             ("Our shop is glad to help with any parcel.", "Refunds take a week once the warehouse has looked at it."),
         ] {

@@ -51,7 +51,7 @@ impl Recall {
         shape: Shape,
         fresh: &[Bytes],
     ) -> Verdict {
-        let verdict = self.compare(entry, shape, fresh).await;
+        let verdict = self.compare_answers(entry, shape, fresh).await;
         let (intent, now) = (&question.intent, self.clock.now());
         self.meters.verified(intent, judging, verdict);
         if judging == Judging::Hit {
@@ -76,7 +76,7 @@ impl Recall {
         verdict
     }
 
-    async fn compare(&self, entry: &Entry, shape: Shape, fresh: &[Bytes]) -> Verdict {
+    async fn compare_answers(&self, entry: &Entry, shape: Shape, fresh: &[Bytes]) -> Verdict {
         let (Some(kept), Some(fresh)) = (text(entry.shape, &entry.chunks), text(shape, fresh)) else {
             return Verdict::Undecided;
         };
@@ -97,9 +97,7 @@ impl Recall {
     /// Whether a near miss is compared: always where vectors cost nothing, else as rarely as hits are verified.
     pub(super) fn compares(&self, question: &Question) -> bool {
         let share = self.live.shadow();
-        question.near_miss.get().is_some()
-            && share > 0.0
-            && (self.embedder.is_cheap() || self.dice.roll() < share)
+        question.near_miss.get().is_some() && share > 0.0 && (self.embedder.is_cheap() || self.dice.roll() < share)
     }
 
     /// After a near miss: the kept answer that was not close enough against the one the model gave. Costs no model.
@@ -120,7 +118,8 @@ impl Recall {
     pub fn known(&self) -> Vec<Known> {
         let shop = self.understanding();
         let estimates = self.estimates.read(self.clock.now());
-        let mut names: Vec<_> = shop.intents().filter(|intent| intent.semantic).map(|intent| intent.id.clone()).collect();
+        let mut names: Vec<_> =
+            shop.intents().filter(|intent| intent.semantic).map(|intent| intent.id.clone()).collect();
         names.push(super::estimate::ALL.into());
         let known = |name: IntentId| {
             let estimate = estimates.iter().find(|(intent, _)| **intent == *name).map(|(_, estimate)| *estimate);

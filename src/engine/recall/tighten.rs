@@ -51,7 +51,9 @@ impl Recall {
         if !["configuration", "expiry", AUTHOR].contains(&present.author.as_str()) {
             return false;
         }
-        let Some(to) = Ratio::new((from.as_f64() + MOST).min(to.as_f64())).filter(|to| *to > from) else { return false };
+        let Some(to) = Ratio::new((from.as_f64() + MOST).min(to.as_f64())).filter(|to| *to > from) else {
+            return false;
+        };
         let reason = format!(
             "{} of {} labelled answers were wrong, more than {} for sure",
             share.wrong, share.of, intent.most_wrong

@@ -58,7 +58,8 @@ impl Understanding {
 fn without_ordinals(text: &str) -> String {
     let line = |line: &str| {
         let rest = line.trim_start().trim_start_matches(|c: char| c.is_ascii_digit());
-        let is_ordinal = rest.len() < line.trim_start().len() && rest.starts_with(['.', ')']) && rest[1..].starts_with(' ');
+        let is_ordinal =
+            rest.len() < line.trim_start().len() && rest.starts_with(['.', ')']) && rest[1..].starts_with(' ');
         if is_ordinal { rest[1..].to_owned() } else { line.to_owned() }
     };
     text.lines().map(line).collect::<Vec<_>>().join("\n")

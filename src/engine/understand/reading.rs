@@ -78,7 +78,10 @@ pub struct Dictionaries<'a> {
 impl<'a> Dictionaries<'a> {
     /// Reads a normalised text that was split into `words`.
     pub fn read(&self, text: &str, words: &[Word]) -> Reading<'a> {
-        let mut reading = Reading { scores: vec![0.0; self.intents.map_or(0, |intents| intents.names().len())], ..Reading::default() };
+        let mut reading = Reading {
+            scores: vec![0.0; self.intents.map_or(0, |intents| intents.names().len())],
+            ..Reading::default()
+        };
         let mut at = 0;
         while at < words.len() {
             let rest = &words[at..];

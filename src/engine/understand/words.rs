@@ -42,7 +42,8 @@ pub fn words(text: &str) -> Vec<Word> {
         match script(c) {
             None => {}
             Some(kind @ (Kind::Kana | Kind::Katakana | Kind::Han)) => {
-                let prolonged = words.last().filter(|last: &&Word| c == 'ー' && last.end == start).map(|last| last.kind);
+                let prolonged =
+                    words.last().filter(|last: &&Word| c == 'ー' && last.end == start).map(|last| last.kind);
                 words.push(word(text, start, start + c.len_utf8(), prolonged.unwrap_or(kind)));
             }
             Some(_) => {

@@ -34,7 +34,7 @@ pub struct Aside {
 }
 
 /// Why nothing was asked aside, or nothing came of it.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug)]
 pub enum NotAside {
     /// The engine is in a mode that spares its models.
     Mode,
@@ -73,7 +73,8 @@ impl Cascade {
             return Err(NotAside::Brake);
         }
         let first = course.order(&self.dice).first().and_then(|at| self.lanes.get(*at));
-        let Some(lane) = first.filter(|lane| !lane.breaker.is_open() && lane.pool.is_at_ease() && self.is_calm()) else {
+        let Some(lane) = first.filter(|lane| !lane.breaker.is_open() && lane.pool.is_at_ease() && self.is_calm())
+        else {
             return Err(NotAside::Pressure);
         };
         let (mut writer, log) = AnswerLog::open();
