@@ -48,6 +48,8 @@ impl Verdict {
 const ALIKE: f64 = 0.80;
 /// Texts at least so much alike are one text with other facts in it.
 const ONE_TEXT: f64 = 0.90;
+/// Texts at least so much alike that agree in their facts, one of them denying, are yes and no to one question.
+const YES_AND_NO: f64 = 0.75;
 
 /// Compares two answers.
 ///
@@ -73,14 +75,15 @@ pub async fn compare(
 /// The verdict on two answers that are so much alike in their words.
 fn judge(kept: &Claims, fresh: &Claims, similarity: f64) -> Verdict {
     let facts_agree = kept.titles == fresh.titles && kept.numbers == fresh.numbers;
-    let agree = facts_agree && kept.denies == fresh.denies;
+    let polarity_agrees = kept.denies == fresh.denies;
     let nothing_shared =
         |one: &BTreeSet<u64>, other: &BTreeSet<u64>| !one.is_empty() && !other.is_empty() && one.is_disjoint(other);
     let contradict = nothing_shared(&kept.titles, &fresh.titles) || nothing_shared(&kept.numbers, &fresh.numbers);
     match similarity {
         _ if contradict => Verdict::Different,
-        alike if alike >= ALIKE && agree => Verdict::Same,
-        alike if alike >= ONE_TEXT && !agree => Verdict::Different,
+        alike if alike >= ALIKE && facts_agree && polarity_agrees => Verdict::Same,
+        alike if alike >= YES_AND_NO && facts_agree && !polarity_agrees => Verdict::Different,
+        alike if alike >= ONE_TEXT && !facts_agree => Verdict::Different,
         _ => Verdict::Undecided,
     }
 }
@@ -119,7 +122,7 @@ mod tests {
                 "Volume 110 of One Piece comes out on 2026-11-04.",
                 "One Piece volume 110 will be released on 2026-11-04.",
             ),
-            ("ナルトは全72巻です。", "ナルトは全部で72巻です。"),
+            ("ナルトは72巻で完結しています。", "ナルトは、72巻で完結しています！"),
             ("Yes, we ship to Canada.", "Yes, we ship to Canada."),
         ] {
             assert_eq!(verdict(kept, fresh).await, Verdict::Same, "{kept} / {fresh}");

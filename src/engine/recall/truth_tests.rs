@@ -84,7 +84,7 @@ async fn an_entry_that_was_right_often_is_served_to_questions_less_alike_and_to_
     settle().await;
     assert_eq!(node.board.get("threshold.manga_release_date").map(|setting| setting.value), Some(strict));
     let kept = node.keep_answer(KEPT, "On 2026-11-04.").await;
-    let asked = node.question("When will One Piece vol. 110 be released, please, if I may ask?");
+    let asked = node.question("When will the One Piece manga vol. 110 be released?");
     assert_eq!(node.recall.look_up(&asked).await, None);
     let Some((entry, similarity)) = asked.near_miss.get().copied() else {
         panic!("{:?} is no near miss of {:?}", asked.frame_text, kept.frame_text)
@@ -94,7 +94,7 @@ async fn an_entry_that_was_right_often_is_served_to_questions_less_alike_and_to_
         node.recall.learned.observe(&entry, similarity.as_f64(), true);
     }
     assert_eq!(source(node.recall.look_up(&asked).await), Some(Source::Semantic));
-    let other_volume = node.question("When will One Piece vol. 111 be released, please, if I may ask?");
+    let other_volume = node.question("When will the One Piece manga vol. 111 be released?");
     assert_eq!(node.recall.look_up(&other_volume).await, None, "gates hold whatever is learned");
 }
 
@@ -107,7 +107,7 @@ async fn a_near_miss_is_compared_with_the_answer_the_model_gave_anyway() {
     }
     settle().await;
     node.keep_answer(KEPT, "On 2026-11-04.").await;
-    let asked = node.question("When will One Piece vol. 110 be released, please, if I may ask?");
+    let asked = node.question("When will the One Piece manga vol. 110 be released?");
     assert_eq!(node.recall.look_up(&asked).await, None);
     let fill = node.recall.begin(&asked).await;
     let _ = node.recall.remember(&asked, fill, "primary", Shape::Body, answer("On 2026-11-04.")).await;

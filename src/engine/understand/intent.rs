@@ -20,6 +20,7 @@ use serde::Deserialize;
 use super::{
     lexicon::{Lexicon, Meaning},
     normalise::normalise,
+    words::hash,
 };
 use crate::{
     config::{
@@ -78,6 +79,8 @@ pub struct Intent {
     pub disclaimer: Option<Arc<str>>,
     /// How much a title in the question speaks for this intent.
     pub with_title: f32,
+    /// The synonyms, as hashes, that every question of this intent means, whether it says them or not.
+    pub implies: Vec<u64>,
 }
 
 /// An intent, as an operator writes it.
@@ -103,6 +106,8 @@ struct Raw {
     disclaimer: Option<String>,
     #[serde(default)]
     with_title: f32,
+    #[serde(default)]
+    implies: Vec<String>,
     #[serde(default)]
     cues: Vec<RawCue>,
 }
@@ -227,6 +232,10 @@ impl Intents {
             let what = format!("there are two intents `{id}`. Keep one of them");
             problems.add(&document.place_of(&raw.intent), what);
         }
+        for synonyms in raw.implies.iter().filter(|synonyms| !lexicon.has_concept(synonyms)) {
+            let what = format!("no `synonyms: {synonyms}` are in policies/language.yaml. Name some that are there");
+            problems.add(&document.find(synonyms), what);
+        }
         for cue in &raw.cues {
             for phrase in &cue.words {
                 if let Err(why) = self.teach(phrase, index, cue.weight, lexicon) {
@@ -248,6 +257,7 @@ impl Intents {
             carries_price: raw.carries_price,
             disclaimer: raw.disclaimer.map(Arc::from),
             with_title: raw.with_title,
+            implies: raw.implies.iter().map(|synonyms| hash(synonyms.as_bytes())).collect(),
         }));
     }
 

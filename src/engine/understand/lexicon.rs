@@ -10,7 +10,7 @@
 //!
 //! Words that nobody listed count as names: two questions that differ in one are not taken for the same.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use serde::Deserialize;
 
@@ -141,12 +141,16 @@ struct RawUnseen {
 
 /// Phrases and what they say.
 #[derive(Debug)]
-pub struct Lexicon(Phrases<Meaning>);
+pub struct Lexicon {
+    phrases: Phrases<Meaning>,
+    /// The synonyms there are.
+    concepts: BTreeSet<u64>,
+}
 
 impl Lexicon {
     /// Reads `policies/language.yaml` and what else below `policies/` has one of its documents.
     pub fn load(files: &Files, problems: &mut Problems) -> Self {
-        let mut lexicon = Self(Phrases::new(Form::Stem));
+        let mut lexicon = Self { phrases: Phrases::new(Form::Stem), concepts: BTreeSet::new() };
         for file in files.below("policies/") {
             for document in Document::split(&file.path, &file.text) {
                 lexicon.read(&document, problems);
@@ -160,13 +164,21 @@ impl Lexicon {
     /// # Errors
     /// For people, when there is no word in it.
     pub fn add(&mut self, phrase: &str, meaning: Meaning) -> Result<(), String> {
-        let added = self.0.add(&normalise(phrase), meaning);
+        if let Meaning::Concept(concept) = meaning {
+            self.concepts.insert(concept.hash);
+        }
+        let added = self.phrases.add(&normalise(phrase), meaning);
         added.then_some(()).ok_or_else(|| format!("there is no word in `{phrase}`. Write letters or digits"))
     }
 
     /// Every phrase that starts with the first of these words, shortest first.
     pub fn starting<'a>(&'a self, words: &'a [Word]) -> impl Iterator<Item = (usize, &'a [Meaning])> {
-        self.0.starting(words)
+        self.phrases.starting(words)
+    }
+
+    /// Whether there are synonyms of this name.
+    pub fn has_concept(&self, synonyms: &str) -> bool {
+        self.concepts.contains(&hash(synonyms.as_bytes()))
     }
 
     fn read(&mut self, document: &Document, problems: &mut Problems) {

@@ -139,7 +139,7 @@ impl Understanding {
         let reading = self.dictionaries().read(&text, &words);
         let intent = self.intents.named(intent);
         let entities = entities.iter().map(|name| &**name);
-        let signature = reading.signature(intent.map_or(usize::MAX, |intent| intent.index), entities);
+        let signature = reading.signature(intent.map(|intent| &**intent), entities);
         match intent {
             Some(intent) if !intent.entity_filter => signature.without_entities(),
             _ => signature,

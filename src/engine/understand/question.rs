@@ -72,7 +72,7 @@ impl Question {
         not_alone: Option<NotAlone>,
         read: Read<'_>,
     ) -> Self {
-        let signature = read.reading.signature(intent.index, entities.iter().map(|(name, _)| &**name));
+        let signature = read.reading.signature(Some(&intent), entities.iter().map(|(name, _)| &**name));
         let signature = if intent.entity_filter { signature } else { signature.without_entities() };
         let partition = not_alone.is_none().then(|| partition(&asked, &intent, scope, &entities));
         Self {

@@ -3,7 +3,7 @@
 use std::ops::Range;
 
 use super::{
-    intent::Intents,
+    intent::{Intent, Intents},
     lexicon::{Class, Concept, Lexicon, Meaning, Unless},
     signature::{Signature, SignatureBuilder},
     titles::{Title, Titles},
@@ -19,7 +19,7 @@ pub enum What {
     Class(Class),
     /// A known word with content.
     Concept(Concept),
-    /// A known word that speaks for intents, as bits: in a question of one of them it may stand anywhere.
+    /// A word that is known only as a cue of intents, as bits: in a question of one of them it may stand anywhere.
     Cue(Concept, u64),
     /// A number or a code.
     Number(u64),
@@ -131,21 +131,23 @@ impl Reading<'_> {
 
     /// What decides about it in a question of this intent, with `entities` as its titles and products. Titles that it
     /// names beside them count, too.
-    pub fn signature<'n>(&self, intent: usize, entities: impl IntoIterator<Item = &'n str>) -> Signature {
+    pub fn signature<'n>(&self, intent: Option<&Intent>, entities: impl IntoIterator<Item = &'n str>) -> Signature {
         let mut signature = SignatureBuilder::default();
         entities.into_iter().for_each(|entity| signature.entity(entity));
         self.titles.iter().for_each(|(title, _)| signature.entity(&title.name));
+        let bit = intent.map_or(0, |intent| bit(intent.index));
+        let implied = |concept: Concept| intent.is_some_and(|intent| intent.implies.contains(&concept.hash));
         let compares = self.pieces.iter().any(|piece| matches!(piece.what, What::Class(class) if class.compares));
         for piece in &self.pieces {
             match piece.what {
                 What::Class(class) => signature.class(class),
-                What::Cue(concept, intents) if intents & bit(intent) == 0 => signature.concept(concept),
-                What::Concept(concept) => signature.concept(concept),
+                What::Cue(concept, intents) if intents & bit == 0 => signature.concept(concept),
+                What::Concept(concept) if !implied(concept) => signature.concept(concept),
                 What::Number(number) => signature.number(number),
                 What::Name(name) => signature.name(name),
-                What::Cue(concept, _) if compares => signature.place(concept.hash),
+                What::Cue(concept, _) | What::Concept(concept) if compares => signature.place(concept.hash),
                 What::Title if compares => signature.place(TITLE),
-                What::Title | What::Cue(..) | What::Light => {}
+                What::Title | What::Cue(..) | What::Concept(_) | What::Light => {}
             }
         }
         if self.signs != 0 {
@@ -172,25 +174,26 @@ impl Reading<'_> {
             }
         }
         let (length, meanings) = everyday.or(longest)?;
-        let content = |concept| if intents_of == 0 { What::Concept(concept) } else { What::Cue(concept, intents_of) };
         let before = self.pieces.len();
         for meaning in meanings {
-            self.mean(meaning, at..at + length, content);
+            self.mean(meaning, at..at + length);
         }
         if self.pieces.len() == before && !meanings.iter().any(|meaning| matches!(meaning, Meaning::Unseen(_))) {
             let hash = words[..length].iter().fold(0, |phrase, word| join(phrase, word.stem));
-            self.piece(at..at + length, content(Concept { hash, soft: false }));
+            let concept = Concept { hash, soft: false };
+            let what = if intents_of == 0 { What::Concept(concept) } else { What::Cue(concept, intents_of) };
+            self.piece(at..at + length, what);
         }
         Some(length)
     }
 
-    fn mean(&mut self, meaning: &Meaning, words: Range<usize>, content: impl Fn(Concept) -> What) {
+    fn mean(&mut self, meaning: &Meaning, words: Range<usize>) {
         match meaning {
             Meaning::Class(class) => {
                 self.has_date |= class.tells_date;
                 self.piece(words, What::Class(*class));
             }
-            Meaning::Concept(concept) => self.piece(words, content(*concept)),
+            Meaning::Concept(concept) => self.piece(words, What::Concept(*concept)),
             Meaning::Number(number) => self.piece(words, What::Number(*number)),
             Meaning::Light => self.piece(words, What::Light),
             Meaning::Unseen(unless) => {
