@@ -60,6 +60,22 @@ async fn semantic_answers_are_verified_in_the_background_and_the_labels_can_be_h
 }
 
 #[tokio::test]
+async fn an_answer_under_way_is_shared_with_no_other_user_when_it_is_personal() {
+    let slow = "models:\n  - { name: primary, kind: simulated, profile: { first_token: 1500ms } }\n";
+    let banto = Banto::start(&format!("{slow}{OPEN}")).await;
+    let url = banto.url("/v1/chat/completions");
+    let ask = async |user: &str| {
+        let messages = serde_json::json!([{ "role": "user", "content": "Where is my order 112-5551?" }]);
+        let body = serde_json::json!({ "model": "banto", "messages": messages, "user": user }).to_string();
+        let (_, headers, _) = exchange("POST", &url, &[], &body).await.expect("an answer");
+        headers["x-banto-source"].to_str().expect("a word").to_owned()
+    };
+    let (one, other) = tokio::join!(ask("aiko"), ask("ben"));
+    assert_eq!((one.as_str(), other.as_str()), ("primary", "primary"));
+    assert_eq!(ask("carl").await, "primary", "nor is it kept for anybody else");
+}
+
+#[tokio::test]
 async fn changed_files_are_taken_over_and_wrong_ones_change_nothing_and_say_where() {
     let folder = tempfile::tempdir().expect("a folder");
     let root = env!("CARGO_MANIFEST_DIR");
