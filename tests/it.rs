@@ -49,5 +49,7 @@ mod serving;
 #[path = "it/stores/mod.rs"]
 mod stores;
 mod support;
+#[path = "it/truth.rs"]
+mod truth;
 #[path = "it/upstreams.rs"]
 mod upstreams;

@@ -5,6 +5,7 @@
 
 pub mod banner;
 pub mod node;
+pub mod reload;
 pub mod role;
 pub mod serve;
 pub mod settings;

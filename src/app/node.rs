@@ -2,6 +2,8 @@
 
 use std::{sync::Arc, time::Duration};
 
+use arc_swap::ArcSwap;
+
 use super::shop::Shop;
 use crate::{
     clock::Clock,
@@ -14,6 +16,8 @@ use crate::{
         model::cascade::{Cascade, ConfiguredModel},
         recall::{self, Recall, embed::Embedder},
         repeated::Repeated,
+        shadow::Shadow,
+        understand::InForce,
         upkeep,
     },
     knob::board::Board,
@@ -60,9 +64,10 @@ pub struct Admitted {
 /// Starts a node: its background work runs in `tasks` until shutdown.
 pub fn start(parts: Parts, tasks: &Tasks) -> Arc<Engine> {
     let Parts { shop, models, store, board, embedder, registry, clock, dice, admission, deadline } = parts;
+    let understanding: InForce = Arc::new(ArcSwap::new(shop.understanding));
     let memory = recall::Parts {
         store: store.clone(),
-        understanding: shop.understanding.clone(),
+        understanding: understanding.clone(),
         embedder,
         board: board.clone(),
         registry: registry.clone(),
@@ -71,12 +76,13 @@ pub fn start(parts: Parts, tasks: &Tasks) -> Arc<Engine> {
     };
     let waits = Waits::default();
     let engine = Arc::new(Engine {
-        understanding: shop.understanding,
+        understanding,
         admission: Admission::new(admission.all, admission.per_user, admission.queue, &registry),
         recall: Recall::start(memory, recall::settings::Settings::default(), tasks),
         coalesce: Coalesce::new(store.clone(), waits, &registry, tasks),
         cascade: Cascade::new(models, &registry, board.clone(), store.clone(), dice.clone(), clock),
-        messages: shop.messages,
+        messages: ArcSwap::new(shop.messages),
+        shadow: Shadow::new(&registry),
         repeated: Repeated::default(),
         measures: Arc::new(Measures::new(&registry)),
         board,

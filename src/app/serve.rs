@@ -24,6 +24,7 @@ use tracing::{info, warn};
 use super::{
     banner::Banner,
     node::{self, Admitted},
+    reload::{self, Reload},
     settings::{RedisSettings, Settings},
     shop::Shop,
     watch::{self, Surroundings},
@@ -113,8 +114,7 @@ impl Loaded {
                 StartError::Machine("no intents were found in policies/: at least `_other` is needed".into())
             }));
         };
-        let limits = &settings.limits;
-        let engine = EngineDefaults { rate: limits.rate, burst: limits.burst, ..EngineDefaults::default() };
+        let engine = engine_defaults(settings);
         let models: Vec<_> = settings.models.iter().map(|model| model.defaults()).collect();
         let knobs = shop.knobs(&engine, &models);
         let mut unfit = Problems::default();
@@ -128,7 +128,15 @@ impl Loaded {
     }
 }
 
+<<<<<<< HEAD
 fn read_files(settings: &Settings, problems: &mut Problems) -> Result<Files, StartError> {
+=======
+fn engine_defaults(settings: &Settings) -> EngineDefaults {
+    EngineDefaults { rate: settings.limits.rate, burst: settings.limits.burst, ..EngineDefaults::default() }
+}
+
+fn read_files(settings: &Settings) -> Result<Files, StartError> {
+>>>>>>> w-truth
     let Some(folder) = &settings.files else { return Ok(Files::shipped()) };
     Files::read(folder, problems).map_err(|error| StartError::Machine(format!("{}: {error}", folder.display())))
 }
@@ -151,6 +159,36 @@ async fn start(settings: Settings, loaded: Loaded, tasks: &Tasks) -> Result<Arc<
     } else {
         tasks.spawn_until_stopped(return_in_time(board.clone(), clock));
     }
+<<<<<<< HEAD
+=======
+    let names: Vec<_> = models.iter().map(|model| model.name.to_string()).collect();
+    let limits = &settings.limits;
+    let parts = node::Parts {
+        models,
+        store: store.clone(),
+        board: board.clone(),
+        embedder: Arc::new(Hashed::new(shop.understanding.lexicon().clone())),
+        registry: registry.clone(),
+        clock,
+        dice,
+        admission: Admitted {
+            all: Limit { rate: limits.rate as f64, burst: limits.burst as f64 },
+            per_user: limits.per_user.map(|(rate, burst)| Limit { rate, burst }),
+            queue: limits.queue,
+        },
+        deadline: settings.deadline,
+        shop: shop.clone(),
+    };
+    let engine = node::start(parts, tasks);
+    if let Some(folder) = settings.files.clone() {
+        let (engine, board) = (engine.clone(), board.clone());
+        let models = settings.models.iter().map(|model| model.defaults()).collect();
+        let reload = Reload { folder, shop, engine, board, defaults: engine_defaults(&settings), models, clock };
+        tasks.spawn_until_stopped(reload.run(registry.clone()));
+    } else {
+        tasks.spawn_until_stopped(reload::no_files());
+    }
+>>>>>>> w-truth
     let inbox = Inbox::default();
     let mut watch = None;
     if settings.role.watches() {

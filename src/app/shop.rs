@@ -20,7 +20,15 @@ pub struct Shop {
 impl Shop {
     /// Reads the files; `None` when something is wrong, which is then among the problems.
     pub fn load(files: &Files, problems: &mut Problems) -> Option<Self> {
-        let understanding = Understanding::load(files, problems);
+        Self::of(Understanding::load(files, problems), files, problems)
+    }
+
+    /// Reads changed files to take this one's place: intents keep their numbers.
+    pub fn renewed(&self, files: &Files, problems: &mut Problems) -> Option<Self> {
+        Self::of(self.understanding.renewed(files, problems), files, problems)
+    }
+
+    fn of(understanding: Option<Understanding>, files: &Files, problems: &mut Problems) -> Option<Self> {
         let messages = Messages::load(files, problems);
         Some(Self { understanding: Arc::new(understanding?), messages: Arc::new(messages) })
     }

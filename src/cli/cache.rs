@@ -1,6 +1,8 @@
 //! `banto cache`: one subcommand, one file.
 
 mod evaluate;
+mod labels;
+mod rates;
 
 use clap::Subcommand;
 
@@ -16,11 +18,15 @@ pub struct Args {
 #[derive(Debug, Subcommand)]
 enum Command {
     Evaluate(evaluate::Args),
+    Labels(labels::Args),
+    Rates(rates::Args),
 }
 
 /// Runs the command.
 pub fn run(args: Args) -> Exit {
     match args.command {
         Command::Evaluate(args) => evaluate::run(&args),
+        Command::Labels(args) => labels::run(&args),
+        Command::Rates(args) => rates::run(&args),
     }
 }

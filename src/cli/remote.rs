@@ -64,6 +64,16 @@ impl Remote {
         self.call("GET", path, Bytes::new())
     }
 
+    /// Reads a resource that is text.
+    ///
+    /// # Errors
+    /// [`RemoteError`].
+    pub fn get_text(&self, path: &str) -> Result<String, RemoteError> {
+        let text = self.ask("GET", path, Bytes::new())?;
+        String::from_utf8(text.into())
+            .map_err(|error| RemoteError::Unreadable { server: self.server.clone(), why: error.to_string() })
+    }
+
     /// Posts a wish.
     ///
     /// # Errors
@@ -72,14 +82,19 @@ impl Remote {
         self.call("POST", path, serde_json::to_vec(body).unwrap_or_default().into())
     }
 
-    /// One call, on a runtime of its own: commands are not asynchronous otherwise.
     fn call<T: DeserializeOwned>(&self, method: &str, path: &str, body: Bytes) -> Result<T, RemoteError> {
+        let answer = self.ask(method, path, body)?;
+        serde_json::from_slice(if answer.is_empty() { b"null" } else { &answer })
+            .map_err(|error| RemoteError::Unreadable { server: self.server.clone(), why: error.to_string() })
+    }
+
+    /// One call, on a runtime of its own: commands are not asynchronous otherwise.
+    fn ask(&self, method: &str, path: &str, body: Bytes) -> Result<Bytes, RemoteError> {
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
         let runtime = runtime.map_err(|error| self.unreachable(&error))?;
         let (status, answer) = runtime.block_on(self.send(method, path, body))?;
         match status {
-            200..=299 => serde_json::from_slice(if answer.is_empty() { b"null" } else { &answer })
-                .map_err(|error| RemoteError::Unreadable { server: self.server.clone(), why: error.to_string() }),
+            200..=299 => Ok(answer),
             401 | 403 => Err(RemoteError::Unauthorized { server: self.server.clone() }),
             _ => Err(RemoteError::Refused(said(status, &answer))),
         }

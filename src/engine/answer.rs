@@ -6,6 +6,7 @@
 
 use std::{sync::Arc, time::Duration};
 
+use arc_swap::ArcSwap;
 use tokio::time::Instant;
 use tracing::warn;
 
@@ -20,8 +21,9 @@ use super::{
     model::cascade::Cascade,
     recall::{Recall, hit::Hit},
     repeated::Repeated,
+    shadow::Shadow,
     source::{Origin, Source},
-    understand::{Understanding, question::Question},
+    understand::{InForce, Understanding, question::Question},
 };
 use crate::{
     clock::Clock,
@@ -36,7 +38,7 @@ use crate::{
 /// Everything that one node needs to answer.
 pub struct Engine {
     /// Intents, titles, and how to tell what a question is about.
-    pub understanding: Arc<Understanding>,
+    pub understanding: InForce,
     /// Rate limits.
     pub admission: Admission,
     /// The cache.
@@ -46,7 +48,9 @@ pub struct Engine {
     /// The models, in the order they are asked.
     pub cascade: Cascade,
     /// What to say when no model answers.
-    pub messages: Arc<Messages>,
+    pub messages: ArcSwap<Messages>,
+    /// What verifies cached answers.
+    pub shadow: Shadow,
     /// Degraded answers given a moment ago.
     pub repeated: Repeated,
     /// What is measured on the way.
@@ -144,7 +148,7 @@ impl Engine {
         self.measures.requests.inc();
         let started = Instant::now();
         self.admission.admit(&asked.caller).await.map_err(Refusal::Limited)?;
-        let question = Arc::new(self.understanding.question(asked));
+        let question = Arc::new(self.understanding.load().question(asked));
         if let Some(hit) = self.recall.look_up(&question).await {
             return Ok(self.recalled(question, hit));
         }
@@ -239,22 +243,24 @@ impl Engine {
 
     fn words_for(&self, question: &Question) -> (Source, String) {
         let (intent, text) = (&question.intent.id, &question.asked.text);
-        match self.messages.fixed(intent, text) {
+        let messages = self.messages.load();
+        match messages.fixed(intent, text) {
             Some(fixed) => (Source::Static, fixed.to_owned()),
             None => {
                 let subject = question.entities.first().map(|entity| &**entity);
                 (Source::Degraded, {
                     let recovery = self.cascade.outages().estimate(self.clock.now());
-                    self.messages.degraded(intent, text, subject, recovery)
+                    messages.degraded(intent, text, subject, recovery)
                 })
             }
         }
     }
 
-    fn recalled(&self, question: Arc<Question>, hit: Hit) -> Answer {
+    fn recalled(self: &Arc<Self>, question: Arc<Question>, hit: Hit) -> Answer {
         let log = AnswerLog::sealed(hit.entry.shape, hit.entry.chunks.clone());
         let id = self.new_id();
         self.recall.note(id.as_str(), &question, hit.source, Some(&hit));
+        self.shadow(&id, &question, &hit);
         let from = From::Cache {
             source: hit.source,
             model: hit.entry.model.clone(),
@@ -274,6 +280,13 @@ impl Engine {
         if !matches!(answer.from, From::Cache { .. }) {
             self.recall.note(answer.id.as_str(), &answer.question, answer.provenance().source, None);
         }
+    }
+
+    /// Puts changed files in force: questions that come now are understood by them.
+    pub fn renew(&self, understanding: Arc<Understanding>, messages: Arc<Messages>) {
+        understanding.put_in_force(&self.understanding);
+        self.messages.store(messages);
+        self.recall.renew();
     }
 
     fn new_id(&self) -> String {

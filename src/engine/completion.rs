@@ -24,6 +24,20 @@ pub fn say(text: &str, id: &str, now: Timestamp) -> Bytes {
     .into()
 }
 
+/// What an answer says: the words of its first choice. `None` when it cannot be read or says nothing.
+pub fn text(shape: Shape, chunks: &[Bytes]) -> Option<String> {
+    let path = match shape {
+        Shape::Body => "/choices/0/message/content",
+        Shape::Events => "/choices/0/delta/content",
+    };
+    let words = |chunk: &Bytes| {
+        let chunk: Value = serde_json::from_slice(chunk).ok()?;
+        Some(chunk.pointer(path)?.as_str()?.to_owned())
+    };
+    let text: String = chunks.iter().filter_map(words).collect();
+    (!text.trim().is_empty()).then_some(text)
+}
+
 /// The answer with `text` after its own words; unchanged when it has none.
 pub fn append(shape: Shape, chunks: &[Bytes], text: &str) -> Vec<Bytes> {
     let added = match shape {
@@ -71,6 +85,14 @@ mod tests {
         let added = append(Shape::Events, &events, "Verify.");
         assert_eq!((added.len(), &added[2]), (3, &events[1]));
         assert!(String::from_utf8_lossy(&added[1]).contains("\\n\\nVerify."));
+    }
+
+    #[test]
+    fn the_words_of_an_answer_are_read_in_both_shapes() {
+        assert_eq!(text(Shape::Body, &[say("528 yen", "1", Timestamp(0))]).as_deref(), Some("528 yen"));
+        let piece = |words| json!({ "choices": [{ "index": 0, "delta": { "content": words } }] }).to_string().into();
+        assert_eq!(text(Shape::Events, &[piece("528"), piece(" yen")]).as_deref(), Some("528 yen"));
+        assert_eq!(text(Shape::Body, &[Bytes::from_static(b"{}")]), None);
     }
 
     #[test]

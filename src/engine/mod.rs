@@ -14,6 +14,7 @@ pub mod measure;
 pub mod model;
 pub mod recall;
 pub mod repeated;
+pub mod shadow;
 pub mod source;
 pub mod understand;
 pub mod upkeep;

@@ -9,6 +9,7 @@ use std::{
     sync::{Arc, Mutex, MutexGuard, PoisonError},
 };
 
+use arc_swap::ArcSwap;
 use serde::{Deserialize, Serialize};
 use tokio::sync::watch;
 
@@ -123,7 +124,7 @@ impl Document {
 /// The knobs of one engine, shared by everything that reads or turns them.
 #[derive(Debug)]
 pub struct Board {
-    catalogue: Catalogue,
+    catalogue: ArcSwap<Catalogue>,
     state: Mutex<State>,
     latest: watch::Sender<Arc<Document>>,
 }
@@ -137,17 +138,52 @@ struct State {
 impl Board {
     /// A board where every knob stands at its configured value.
     pub fn new(catalogue: Catalogue) -> Self {
-        Self { catalogue, state: Mutex::default(), latest: watch::Sender::new(Arc::default()) }
+        Self {
+            catalogue: ArcSwap::from_pointee(catalogue),
+            state: Mutex::default(),
+            latest: watch::Sender::new(Arc::default()),
+        }
     }
 
-    /// Which knobs there are.
-    pub fn catalogue(&self) -> &Catalogue {
-        &self.catalogue
+    /// Which knobs there are now.
+    pub fn catalogue(&self) -> Arc<Catalogue> {
+        self.catalogue.load_full()
+    }
+
+    /// Takes over a configuration that was read anew. What stands at its configured value moves to the new one; what
+    /// somebody has turned stays, unless the new bounds do not allow it.
+    pub fn reconfigure(&self, catalogue: Catalogue, now: Timestamp) -> Vec<Changed> {
+        let mut state = self.state();
+        let catalogue = Arc::new(catalogue);
+        self.catalogue.store(catalogue.clone());
+        let moves = |(name, setting): (&KnobName, &Setting)| {
+            let knob = catalogue.get(name)?;
+            let is_configured =
+                setting.expires.is_none() && ["expiry", "configuration"].contains(&setting.author.as_str());
+            let fits = knob.bounds.admit(&setting.value, &setting.value).is_ok();
+            let moves = setting.value != knob.default && (is_configured || !fits);
+            moves.then(|| (name.clone(), setting.value.clone(), knob.default.clone()))
+        };
+        let moved: Vec<_> = state.document.settings.iter().filter_map(moves).collect();
+        let to_new = |(knob, from, to): (KnobName, Value, Value)| {
+            let change = Change {
+                knob,
+                to,
+                expect: None,
+                author: "configuration".into(),
+                reason: "the files were read anew".into(),
+                incident: None,
+                expires: None,
+            };
+            self.apply(&mut state, change, from, now)
+        };
+        moved.into_iter().map(to_new).collect()
     }
 
     /// A knob's present setting; `None` when there is no such knob.
     pub fn get(&self, knob: &str) -> Option<Setting> {
-        let configured = self.catalogue.get(knob)?;
+        let catalogue = self.catalogue.load();
+        let configured = catalogue.get(knob)?;
         let set = self.state().document.settings.get(knob).cloned();
         Some(set.unwrap_or_else(|| Setting {
             value: configured.default.clone(),
@@ -166,9 +202,9 @@ impl Board {
     pub fn set(&self, change: Change, now: Timestamp) -> Result<Changed, Refused> {
         let present = self.get(&change.knob).ok_or_else(|| Refused::Unknown {
             knob: change.knob.clone(),
-            nearest: self.catalogue.nearest(&change.knob).cloned(),
+            nearest: self.catalogue.load().nearest(&change.knob).cloned(),
         })?;
-        if let Some(knob) = self.catalogue.get(&change.knob) {
+        if let Some(knob) = self.catalogue.load().get(&change.knob) {
             let admitted = knob.bounds.admit(&present.value, &change.to);
             admitted.map_err(|why| Refused::Bounds { knob: change.knob.clone(), why })?;
         }
@@ -188,7 +224,7 @@ impl Board {
         let expired: Vec<_> =
             state.document.settings.iter().filter(|(_, s)| due(s)).map(|(k, s)| (k.clone(), s.clone())).collect();
         let back = |(knob, old): (KnobName, Setting)| {
-            let to = self.catalogue.get(&knob)?.default.clone();
+            let to = self.catalogue.load().get(&knob)?.default.clone();
             let reason = format!("the time that {} had set was over", old.author);
             let change = Change {
                 knob,
@@ -220,7 +256,7 @@ impl Board {
         }
         state.document = document;
         let fits = |knob: &KnobName, value: &Value| {
-            self.catalogue.get(knob).is_some_and(|knob| knob.bounds.admit(value, value).is_ok())
+            self.catalogue.load().get(knob).is_some_and(|knob| knob.bounds.admit(value, value).is_ok())
         };
         state.document.settings.retain(|knob, setting| fits(knob, &setting.value));
         self.latest.send_replace(Arc::new(state.document.clone()));
@@ -312,6 +348,25 @@ mod tests {
         assert_eq!(board.expire(until).len(), 1);
         let setting = board.get("engine.mode").expect("a known knob");
         assert_eq!((setting.value, setting.expires, setting.version), (Value::Choice("normal".into()), None, 2));
+    }
+
+    #[test]
+    fn a_new_configuration_moves_what_stands_at_its_configured_value_and_nothing_else() {
+        let board = board();
+        let ended = Change { expires: Some(Timestamp(1)), ..change("rate_limit.burst", Value::Count(5_000)) };
+        board.set(ended, Timestamp(0)).expect("within bounds");
+        board.expire(Timestamp(1));
+        board.set(change("rate_limit.rate", Value::Count(3_000)), Timestamp(1)).expect("within bounds");
+        let engine = EngineDefaults { rate: 1_000, burst: 1_500, ..EngineDefaults::default() };
+        let moved = board.reconfigure(Catalogue::new(&engine, &[], &[]), Timestamp(2));
+        let value = |knob| board.get(knob).map(|setting| setting.value);
+        assert_eq!(moved.len(), 1);
+        assert_eq!(value("rate_limit.burst"), Some(Value::Count(1_500)));
+        assert_eq!(value("rate_limit.rate"), Some(Value::Count(3_000)), "turned by hand, and within the new bounds");
+        assert_eq!(
+            board.catalogue().get("rate_limit.rate").map(|knob| knob.default.clone()),
+            Some(Value::Count(1_000))
+        );
     }
 
     #[test]

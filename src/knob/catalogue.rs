@@ -190,6 +190,13 @@ impl Catalogue {
             5,
             "Whether an expired answer may be served, with a disclaimer, while the models are down.",
         );
+        all.add(
+            "shadow.share",
+            Value::Ratio(Ratio::basis_points(200)),
+            range(Value::Ratio(Ratio::ZERO), Value::Ratio(Ratio::basis_points(500)), None),
+            30,
+            "Share of semantic answers that is also asked of a model, to see whether they are right.",
+        );
         let stagger = |secs| Value::Span(TimeSpan::secs(secs));
         all.add(
             "fallback.stagger",

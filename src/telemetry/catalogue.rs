@@ -91,8 +91,17 @@ catalogue! {
     // cache
     LOOKUPS = Counter "cache.lookups" None ["intent", "result"] "engine/recall": "Cache lookups by intent and result: exact, semantic, miss, bypass.";
     SIMILARITY = Distribution "cache.similarity" Ratio ["intent"] "engine/recall": "Similarity of served semantic hits.";
-    GATED = Counter "cache.gated" None ["gate"] "engine/recall": "Semantic candidates above the threshold that a gate refused: entity, name, number, polarity, question_word, order.";
-    FALSE_POSITIVES = Counter "cache.false_positives" None ["intent", "signal"] "engine/recall": "Semantic answers found wrong, by signal: feedback or entity_mismatch.";
+    GATED = Counter "cache.gated" None ["gate"] "engine/recall": "Semantic candidates above the threshold that a gate refused: entity, name, content, number, polarity, question_word, order.";
+    FALSE_POSITIVES = Counter "cache.false_positives" None ["intent", "signal"] "engine/recall": "Semantic answers found wrong, by signal: feedback, entity_mismatch, or shadow (of the verified share alone).";
+    COMPARED = Counter "cache.compared" None ["intent", "occasion", "verdict"] "engine/recall": "Kept answers compared with a model's, by occasion (hit: it was served; near_miss: it was not alike enough) and verdict: same, different, undecided.";
+    VERIFIED = Gauge "cache.verified" None ["intent"] "engine/recall": "Verified semantic answers of the last day that were found right or wrong, at most 4,000; intent _all for all of them. Absent before the first.";
+    VERIFIED_WRONG = Gauge "cache.verified_wrong" None ["intent"] "engine/recall": "How many of them were wrong.";
+    WRONG_RATE = Gauge "cache.wrong_rate" Ratio ["intent"] "engine/recall": "Their share of wrong ones.";
+    WRONG_AT_LEAST = Gauge "cache.wrong_at_least" Ratio ["intent"] "engine/recall": "The true share of wrong semantic answers is at least this, at 95 %.";
+    WRONG_AT_MOST = Gauge "cache.wrong_at_most" Ratio ["intent"] "engine/recall": "The true share of wrong semantic answers is at most this, at 95 %.";
+    LABEL_DRIFT = Gauge "cache.label_drift" None ["intent"] "engine/recall": "1 while the newest 200 verified answers are worse than those before them beyond chance.";
+    SHADOW = Counter "shadow" None ["result"] "engine/shadow": "Semantic answers drawn for verification, by what became of it: asked, or not because of busy, mode, brake, pressure, failed.";
+    SHADOW_COST = Counter "shadow.cost" Usd [] "engine/shadow": "What models were paid for verification; not part of answers.cost.";
     FEEDBACK = Counter "feedback" None ["source", "verdict"] "api/feedback": "Feedback by the answer's source and verdict (helpful, unhelpful).";
     CACHE_WRITES = Counter "cache.writes" None ["result"] "engine/recall": "Cache writes by result: stored, dropped (queue full), refused (too large, no TTL), stale (an invalidation came first), failed.";
     WRITE_LATENCY = Distribution "cache.write_latency" Seconds [] "engine/recall": "Duration of one cache write, off the path of the answer.";
@@ -139,6 +148,7 @@ catalogue! {
     RATE_UTILIZATION = Gauge "rate_limit.utilization" Ratio [] "engine/admit": "Used share of the global rate limit over the last second.";
     MODE = Gauge "engine.mode" None [] "engine/knobs": "0 normal, 1 secondary_only, 2 cache_only.";
     KNOB_VERSION = Gauge "knobs.version" None [] "engine/knobs": "The knob document's version in force on this node.";
+    RELOADS = Counter "files.reloads" None ["result"] "app/reload": "Times the operator's files were read anew while running, by result: loaded, refused (a mistake: nothing changed).";
     DEPLOYMENTS = Counter "events.deployments" None ["kind"] "api/events": "Deployment events received, by kind: prompt, model, service, infrastructure.";
     PROCESS_CPU = Gauge "process.cpu_utilization" Ratio [] "telemetry/process": "Share of one CPU used by this process over the last second. Absent where /proc is missing.";
     PROCESS_MEMORY = Gauge "process.resident_memory" Bytes [] "telemetry/process": "Resident memory. Absent where /proc is missing.";

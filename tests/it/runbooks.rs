@@ -72,7 +72,7 @@ impl Shift {
         let shop = Shop::load(&files, &mut problems).expect("the shipped shop");
         let models: Vec<_> = Settings::default().models.iter().map(ModelSettings::defaults).collect();
         let board = Arc::new(Board::new(shop.knobs(&EngineDefaults::default(), &models)));
-        let Rulebook { rules, trees, policies } = Rulebook::load(&files, board.catalogue(), &mut problems);
+        let Rulebook { rules, trees, policies } = Rulebook::load(&files, &board.catalogue(), &mut problems);
         assert!(problems.is_empty(), "{problems}");
         let store: Arc<dyn Store> = Arc::new(Embedded::in_memory(Default::default(), clock));
         let journal = Arc::new(Journal::in_memory().expect("a journal"));

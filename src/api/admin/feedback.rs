@@ -1,11 +1,16 @@
-//! `POST /v1/feedback`: was this helpful?
+//! `POST /v1/feedback`: was this helpful? And what is known of right and wrong: `GET /api/v1/labels`, `GET /api/v1/recall`.
 
-use axum::{Json, extract::State};
-use http::StatusCode;
+use std::sync::Arc;
+
+use axum::{Json, extract::State, response::IntoResponse};
+use http::{StatusCode, header};
 use serde::Deserialize;
 
-use super::{AdminError, Shared};
-use crate::engine::recall::feedback::Judged;
+use super::{AdminError, Desk, Shared};
+use crate::engine::{
+    answer::Engine,
+    recall::{Known, feedback::Judged},
+};
 
 /// A user's verdict on an answer.
 #[derive(Deserialize)]
@@ -18,7 +23,7 @@ pub(super) struct Feedback {
 }
 
 pub(super) async fn receive(State(desk): Shared, Json(feedback): Json<Feedback>) -> Result<StatusCode, AdminError> {
-    let engine = desk.engine.as_ref().ok_or_else(|| AdminError::not_found("this process answers no questions"))?;
+    let engine = engine(&desk)?;
     if engine.recall.feedback(&feedback.trace_id, feedback.helpful) != Judged::Unknown {
         return Ok(StatusCode::ACCEPTED);
     }
@@ -27,4 +32,19 @@ pub(super) async fn receive(State(desk): Shared, Json(feedback): Json<Feedback>)
         feedback.trace_id
     );
     Err(AdminError::not_found(message))
+}
+
+/// The labelled pairs of this node, oldest first, one JSON object a line.
+pub(super) async fn labels(State(desk): Shared) -> Result<impl IntoResponse, AdminError> {
+    let lines = engine(&desk)?.recall.labels().to_jsonl();
+    Ok(([(header::CONTENT_TYPE, "application/x-ndjson")], lines))
+}
+
+/// What this node knows of its semantic answers, by intent: how many were wrong, and what the labels advise.
+pub(super) async fn known(State(desk): Shared) -> Result<Json<Vec<Known>>, AdminError> {
+    Ok(Json(engine(&desk)?.recall.known()))
+}
+
+fn engine(desk: &Desk) -> Result<&Arc<Engine>, AdminError> {
+    desk.engine.as_ref().ok_or_else(|| AdminError::not_found("this process answers no questions"))
 }

@@ -47,7 +47,8 @@ pub(super) struct Wish {
 
 /// `GET /api/v1/knobs`.
 pub(super) async fn list(State(desk): Shared) -> Json<Vec<Shown>> {
-    let names = desk.board.catalogue().iter().map(|(name, _)| name);
+    let catalogue = desk.board.catalogue();
+    let names = catalogue.iter().map(|(name, _)| name);
     Json(names.filter_map(|name| shown(&desk.board, name)).collect())
 }
 
@@ -67,7 +68,8 @@ pub(super) async fn set(
     Path(name): Path<String>,
     Json(wish): Json<Wish>,
 ) -> Result<Json<Changed>, AdminError> {
-    let knob = desk.board.catalogue().get(&name).ok_or_else(|| unknown(&desk.board, &name))?;
+    let catalogue = desk.board.catalogue();
+    let knob = catalogue.get(&name).ok_or_else(|| unknown(&desk.board, &name))?;
     let to = knob.default.parse_like(&wish.value).map_err(AdminError::invalid)?;
     let now = desk.clock.now();
     let change = Change {
@@ -97,7 +99,8 @@ fn unknown(board: &Board, name: &str) -> AdminError {
 }
 
 fn shown(board: &Board, name: &KnobName) -> Option<Shown> {
-    let knob = board.catalogue().get(name)?;
+    let catalogue = board.catalogue();
+    let knob = catalogue.get(name)?;
     let Setting { value, version, author, reason, expires, .. } = board.get(name)?;
     Some(Shown {
         knob: name.clone(),

@@ -5,7 +5,7 @@ mod report;
 
 use std::{fs, path::PathBuf};
 
-use self::report::Report;
+use self::report::{Listed, Report};
 use crate::{
     cli::Exit,
     config::{files::Files, problem::Problems},
@@ -35,6 +35,9 @@ pub struct Args {
     files: Option<PathBuf>,
     #[command(flatten)]
     embedder: embedder::Choice,
+    /// List the pairs that hit wrongly or not at all, each with its line and the rule.
+    #[arg(long)]
+    list: bool,
     /// Print JSON.
     #[arg(long)]
     json: bool,
@@ -78,7 +81,8 @@ fn evaluate(args: &Args) -> Result<Report, (String, Exit)> {
         let trial = runtime.block_on(trial::replay(pair, &shop, &*embedder));
         trials.push(trial.map_err(|error| failed(format!("{name}:{}: {error}", pair.line)))?);
     }
-    Ok(Report::of(embedder.name(), &trials, bad.len()))
+    let listed = args.list.then(|| Listed::of(&pairs, &trials));
+    Ok(Report::of(embedder.name(), &trials, bad.len(), listed.unwrap_or_default()))
 }
 
 fn shop(args: &Args) -> Result<Understanding, (String, Exit)> {

@@ -131,7 +131,8 @@ impl Bench {
     }
 
     fn decide(&self) -> Decision {
-        let names = || self.board.catalogue().iter().map(|(name, _)| name.clone());
+        let catalogue = self.board.catalogue();
+        let names = || catalogue.iter().map(|(name, _)| name.clone());
         let settings = names().filter_map(|name| Some((name.clone(), self.board.get(&name)?))).collect();
         // What is not answered is read from the alarms: `alarm("X")` and `!alarm("X")`.
         let holds = |condition: &Condition, _: Option<&Diagnosis>| {

@@ -128,7 +128,7 @@ impl House {
         let rules = Rules::load(&files, &mut problems);
         let trees = trees::load(&files, &rules, &mut problems);
         let names = trees.keys().map(ToString::to_string).collect();
-        let known = Known { rules: &rules, trees: names, knobs: self.board.catalogue() };
+        let known = Known { rules: &rules, trees: names, knobs: &self.board.catalogue() };
         let policies = load(&files, &known, &mut problems);
         assert!(problems.is_empty(), "{problems}");
         let hands = Hands::default().with("knob", Arc::new(Knobs::new(self.board.clone(), self.clock)));

@@ -61,7 +61,7 @@ impl Watch {
         clock: Clock,
     ) -> Result<Self, String> {
         let mut problems = Problems::default();
-        let book = Rulebook::load(files, board.catalogue(), &mut problems);
+        let book = Rulebook::load(files, &board.catalogue(), &mut problems);
         let Rulebook { rules, trees, policies } = problems.or(book).map_err(|problems| problems.to_string())?;
         let journal = Arc::new(Journal::in_memory().map_err(|error| error.to_string())?);
         let hands = Hands::default()

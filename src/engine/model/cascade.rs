@@ -4,9 +4,14 @@
 //! is full is passed over. Nothing falls back once the first chunk of an answer is out: half an answer of one model
 //! cannot be finished by another.
 
+mod aside;
+
 use std::{
     iter,
-    sync::{Arc, Mutex, PoisonError},
+    sync::{
+        Arc, Mutex, PoisonError,
+        atomic::{AtomicI64, Ordering::Relaxed},
+    },
     time::Duration,
 };
 
@@ -40,6 +45,8 @@ use crate::{
     telemetry::{catalogue, metric::Counter, registry::Registry},
     units::Usd,
 };
+
+pub use self::aside::{Aside, NotAside};
 
 /// Attempts that one request may send, over all models.
 const MOST_SENDS: u32 = 4;
@@ -100,6 +107,8 @@ pub struct Cascade {
     budget: RetryBudget,
     refused: Vec<Arc<Counter>>,
     outages: Mutex<Outages>,
+    /// When a model last throttled or failed, in milliseconds; long ago at first.
+    troubled_at: AtomicI64,
     codes: Codes,
     dice: Arc<Dice>,
     clock: Clock,
@@ -126,6 +135,7 @@ impl Cascade {
             budget: RetryBudget::new(store, clock),
             refused: Refused::ALL.iter().map(refused).collect(),
             outages: Mutex::default(),
+            troubled_at: AtomicI64::new(i64::MIN / 2),
             codes: Codes::default(),
             lanes,
             names,
@@ -152,7 +162,7 @@ impl Cascade {
         if order.is_empty() {
             return Err(Failure::new(Class::NotSent, course.why_nobody()).coded("no_model_allowed"));
         }
-        let mut errand = Errand { asked, writer, deadline, sends: 0 };
+        let mut errand = Errand { asked, writer, deadline, sends: 0, aside: false };
         let filled = self.go_down(&course, order, &mut errand).await;
         let answered = match &filled {
             Ok(_) => true,
@@ -265,6 +275,9 @@ impl Cascade {
     fn note(&self, lane: &Lane, failure: &Failure, errand: &Errand<'_>) {
         debug!(model = %lane.name, class = failure.class.label(), code = failure.code.as_deref(),
             detail = &*failure.detail, attempt = errand.sends, "Attempt failed.");
+        if failure.class.is_throttle() || failure.class.is_ill_health() {
+            self.troubled_at.store(self.clock.now().0, Relaxed);
+        }
         if failure.class != Class::NotSent {
             self.codes.count(&lane.name, failure, self.clock.now());
         }

@@ -55,6 +55,11 @@ impl Course {
         if swap { &self.swapped } else { &self.usual }
     }
 
+    /// Whether all models may be asked.
+    pub(super) fn is_normal(&self) -> bool {
+        self.mode == "normal"
+    }
+
     /// Why the order is empty, for the log.
     pub(super) fn why_nobody(&self) -> String {
         format!("engine.mode is {}: it leaves no model to ask", self.mode)

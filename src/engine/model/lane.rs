@@ -42,6 +42,8 @@ pub(super) struct Errand<'a> {
     pub(super) deadline: Instant,
     /// Attempts sent so far, to any model.
     pub(super) sends: u32,
+    /// Nobody waits for it: what it costs is counted elsewhere.
+    pub(super) aside: bool,
 }
 
 impl Errand<'_> {
@@ -96,7 +98,7 @@ impl Lane {
             Ok(usage) => {
                 ticket.settle(Outcome::Answered);
                 self.meters.latency.record_time(begun.elapsed());
-                Ok((usage, self.pay(usage)))
+                Ok((usage, self.pay(usage, errand.aside)))
             }
             Err(failure) => {
                 ticket.settle(evidence(&failure, errand));
@@ -144,13 +146,15 @@ impl Lane {
         Ok(usage)
     }
 
-    fn pay(&self, usage: Option<Usage>) -> Usd {
+    fn pay(&self, usage: Option<Usage>, aside: bool) -> Usd {
         let Some(usage) = usage else { return Usd::default() };
         let cost = self.prices.cost(&usage);
         self.meters.prompt.add(usage.prompt);
         self.meters.cache_read.add(usage.cache_read);
         self.meters.cache_write.add(usage.cache_write);
-        self.meters.cost.add(cost.as_micros().max(0) as u64);
+        if !aside {
+            self.meters.cost.add(cost.as_micros().max(0) as u64);
+        }
         cost
     }
 

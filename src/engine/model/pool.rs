@@ -137,6 +137,12 @@ impl Pool {
         }
     }
 
+    /// Whether nobody waits and at least half of the places are free.
+    pub fn is_at_ease(&self) -> bool {
+        let size = self.size();
+        self.waiting.load(Relaxed) == 0 && size.active * 2 <= size.wanted
+    }
+
     /// Changes the number of places while they are in use.
     pub fn resize(&self, wanted: u64) {
         let mut size = self.size();

@@ -1,12 +1,8 @@
 //! Which answers were given lately, and which of them must not be given again.
 
-use std::{
-    collections::{HashMap, VecDeque},
-    hash::Hash,
-    sync::{Arc, Mutex, MutexGuard, PoisonError},
-};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use super::labels::Pair;
+use super::{labels::Pair, recent::Recent};
 use crate::{digest::Digest, engine::source::Source};
 
 /// An answer that was given.
@@ -38,10 +34,19 @@ pub enum Judged {
 }
 
 /// The answers given lately, by id, and the pairings that must not be served again.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(super) struct Answers {
     given: Mutex<Recent<Arc<str>, Given>>,
     barred: Mutex<Recent<Pairing, ()>>,
+}
+
+/// How many answers are remembered for feedback, and how many pairings are barred.
+const MOST: usize = 10_000;
+
+impl Default for Answers {
+    fn default() -> Self {
+        Self { given: Mutex::new(Recent::of(MOST)), barred: Mutex::new(Recent::of(MOST)) }
+    }
 }
 
 impl Answers {
@@ -51,7 +56,7 @@ impl Answers {
 
     /// The answer with this id, once.
     pub(super) fn take(&self, id: &str) -> Option<Given> {
-        lock(&self.given).by_key.remove(id)
+        lock(&self.given).take(id)
     }
 
     pub(super) fn bar(&self, pairing: Pairing) {
@@ -59,36 +64,7 @@ impl Answers {
     }
 
     pub(super) fn is_barred(&self, pairing: &Pairing) -> bool {
-        lock(&self.barred).by_key.contains_key(pairing)
-    }
-}
-
-/// The newest so many of something, by key.
-#[derive(Debug)]
-struct Recent<K, V> {
-    by_key: HashMap<K, V>,
-    ages: VecDeque<K>,
-}
-
-/// How many answers are remembered for feedback, and how many pairings are barred.
-const MOST: usize = 10_000;
-
-impl<K: Clone + Eq + Hash, V> Recent<K, V> {
-    fn insert(&mut self, key: K, value: V) {
-        if self.by_key.insert(key.clone(), value).is_none() {
-            self.ages.push_back(key);
-        }
-        if self.ages.len() > MOST
-            && let Some(oldest) = self.ages.pop_front()
-        {
-            self.by_key.remove(&oldest);
-        }
-    }
-}
-
-impl<K, V> Default for Recent<K, V> {
-    fn default() -> Self {
-        Self { by_key: HashMap::new(), ages: VecDeque::new() }
+        lock(&self.barred).contains(pairing)
     }
 }
 

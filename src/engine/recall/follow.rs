@@ -23,7 +23,7 @@ const PAUSE: Duration = Duration::from_secs(5);
 /// Starts to follow changes, and to read what is there.
 pub(super) fn start(recall: &Arc<Recall>, tasks: &Tasks) {
     let changes = recall.store.changes();
-    let behind = Arc::new(Notify::new());
+    let behind = recall.behind.clone();
     behind.notify_one();
     tasks.spawn_until_stopped(recall.clone().follow(changes, behind.clone()));
     tasks.spawn_until_stopped(recall.clone().catch_up(behind));
@@ -81,12 +81,11 @@ impl Recall {
     /// Puts an entry into the index, if it may be found by meaning and is not there yet.
     fn place(&self, entry: &Entry) {
         let Some((partition, vector)) = &entry.frame else { return };
-        if self.index.holds(partition, &entry.key, entry.fresh_until) {
-            return;
-        }
-        let signature = self.understanding.signature(&entry.question, &entry.intent, &entry.entities);
+        let signature = self.understanding().signature(&entry.question, &entry.intent, &entry.entities);
         let slot = Slot { key: entry.key, signature, fresh_until: entry.fresh_until, keep_until: entry.keep_until };
-        self.index.add(*partition, slot, vector);
+        if !self.index.holds(partition, &slot) {
+            self.index.add(*partition, slot, vector);
+        }
     }
 }
 

@@ -7,7 +7,7 @@ use std::{
 
 use serde::Serialize;
 
-use super::meters::Signal;
+use super::{calibrate::Labelled, meters::Signal};
 use crate::{clock::Timestamp, ids::IntentId, units::Ratio};
 
 /// Two questions, one answered with the other's answer.
@@ -32,7 +32,7 @@ pub struct Pair {
 pub struct Label {
     /// When.
     pub at: Timestamp,
-    /// Who says so: `feedback` or `entity_mismatch`.
+    /// Who says so: `feedback`, `entity_mismatch`, `shadow` or `near_miss`.
     pub signal: &'static str,
     /// Whether the answer was right.
     pub same: bool,
@@ -55,6 +55,15 @@ impl Labels {
             labels.pop_front();
         }
         labels.push_back(Label { at, signal: signal.label(), same, pair });
+    }
+
+    /// The labels of an intent as calibration sees them, oldest first. Only comparisons of answers count: who complains is
+    /// no random sample.
+    pub fn of(&self, intent: &str) -> Vec<Labelled> {
+        let labels = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let compared = [Signal::Shadow, Signal::NearMiss].map(Signal::label);
+        let of_intent = labels.iter().filter(|label| &*label.pair.intent == intent && compared.contains(&label.signal));
+        of_intent.map(|label| (label.pair.similarity, label.same)).collect()
     }
 
     /// The labels, oldest first, one JSON object a line.

@@ -2,6 +2,9 @@
 
 use std::sync::Arc;
 
+use arc_swap::ArcSwap;
+
+use super::{compare::Verdict, judge::Judging};
 use crate::{
     engine::{
         source::Source,
@@ -49,6 +52,11 @@ pub enum Signal {
     Feedback,
     /// The two questions name different titles.
     EntityMismatch,
+    /// A model, asked behind the reader's back, said something else.
+    Shadow,
+    /// A model, asked because the kept question was not close enough, said something else, or the same. Nobody got the
+    /// kept answer, so this never counts as a wrong one.
+    NearMiss,
 }
 
 impl Signal {
@@ -57,6 +65,8 @@ impl Signal {
         match self {
             Self::Feedback => "feedback",
             Self::EntityMismatch => "entity_mismatch",
+            Self::Shadow => "shadow",
+            Self::NearMiss => "near_miss",
         }
     }
 }
@@ -64,12 +74,14 @@ impl Signal {
 struct OfIntent {
     lookups: [Arc<Counter>; 4],
     similarity: Arc<Distribution>,
-    false_positives: [Arc<Counter>; 2],
+    false_positives: [Arc<Counter>; 3],
+    verified: [[Arc<Counter>; 3]; 2],
 }
 
 /// All of them.
 pub struct Meters {
-    intents: Vec<OfIntent>,
+    /// By the intents' numbers, which a reload does not change.
+    intents: ArcSwap<Vec<OfIntent>>,
     gated: Vec<(Gate, Arc<Counter>)>,
     writes: [Arc<Counter>; 5],
     write_latency: Arc<Distribution>,
@@ -79,18 +91,11 @@ pub struct Meters {
 impl Meters {
     /// The series of these intents.
     pub fn new(understanding: &Understanding, registry: &Registry) -> Self {
-        let of_intent = |intent: &Arc<Intent>| OfIntent {
-            lookups: ["exact", "semantic", "miss", "bypass"]
-                .map(|result| registry.counter(&catalogue::LOOKUPS, &[&intent.id, result])),
-            similarity: registry.distribution(&catalogue::SIMILARITY, &[&intent.id]),
-            false_positives: [Signal::Feedback, Signal::EntityMismatch]
-                .map(|signal| registry.counter(&catalogue::FALSE_POSITIVES, &[&intent.id, signal.label()])),
-        };
         let verdicts = |source: Source| {
             ["helpful", "unhelpful"].map(|verdict| registry.counter(&catalogue::FEEDBACK, &[source.label(), verdict]))
         };
         Self {
-            intents: understanding.intents().map(of_intent).collect(),
+            intents: ArcSwap::from_pointee(series(understanding, registry)),
             gated: Gate::ALL.map(|gate| (gate, registry.counter(&catalogue::GATED, &[gate.label()]))).into(),
             writes: ["stored", "dropped", "refused", "stale", "failed"]
                 .map(|result| registry.counter(&catalogue::CACHE_WRITES, &[result])),
@@ -99,16 +104,28 @@ impl Meters {
         }
     }
 
+    /// Makes the series of intents that came with a reload.
+    pub fn renew(&self, understanding: &Understanding, registry: &Registry) {
+        self.intents.store(Arc::new(series(understanding, registry)));
+    }
+
+    /// Two answers to one question were compared.
+    pub fn verified(&self, intent: &Intent, judging: Judging, verdict: Verdict) {
+        if let Some(meters) = self.intents.load().get(intent.index) {
+            meters.verified[judging as usize][verdict as usize].inc();
+        }
+    }
+
     /// A look-up ended.
     pub fn looked(&self, intent: &Intent, how: Looked) {
-        if let Some(meters) = self.intents.get(intent.index) {
+        if let Some(meters) = self.intents.load().get(intent.index) {
             meters.lookups[how as usize].inc();
         }
     }
 
     /// A semantic answer was served at this similarity.
     pub fn similarity(&self, intent: &Intent, similarity: crate::units::Ratio) {
-        if let Some(meters) = self.intents.get(intent.index) {
+        if let Some(meters) = self.intents.load().get(intent.index) {
             meters.similarity.record((similarity.as_f64() * 1e6).round() as u64);
         }
     }
@@ -122,8 +139,8 @@ impl Meters {
 
     /// A semantic answer was wrong. `intent` is the intent's place.
     pub fn false_positive(&self, intent: usize, signal: Signal) {
-        if let Some(meters) = self.intents.get(intent) {
-            meters.false_positives[signal as usize].inc();
+        if let Some(meters) = self.intents.load().get(intent) {
+            meters.false_positives.get(signal as usize).into_iter().for_each(|counter| counter.inc());
         }
     }
 
@@ -141,5 +158,25 @@ impl Meters {
     pub fn judged(&self, source: Source, helpful: bool) {
         let of_source = self.feedback.iter().filter(|(known, _)| *known == source);
         of_source.for_each(|(_, verdicts)| verdicts[usize::from(!helpful)].inc());
+    }
+}
+
+/// The series of all intents, by their numbers.
+fn series(understanding: &Understanding, registry: &Registry) -> Vec<OfIntent> {
+    understanding.intent_names().iter().map(|intent| of_intent(intent, registry)).collect()
+}
+
+fn of_intent(intent: &str, registry: &Registry) -> OfIntent {
+    let verified = |occasion| {
+        [Verdict::Same, Verdict::Different, Verdict::Undecided]
+            .map(|verdict| registry.counter(&catalogue::COMPARED, &[intent, occasion, verdict.label()]))
+    };
+    OfIntent {
+        lookups: ["exact", "semantic", "miss", "bypass"]
+            .map(|result| registry.counter(&catalogue::LOOKUPS, &[intent, result])),
+        similarity: registry.distribution(&catalogue::SIMILARITY, &[intent]),
+        false_positives: [Signal::Feedback, Signal::EntityMismatch, Signal::Shadow]
+            .map(|signal| registry.counter(&catalogue::FALSE_POSITIVES, &[intent, signal.label()])),
+        verified: ["hit", "near_miss"].map(verified),
     }
 }

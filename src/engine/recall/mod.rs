@@ -7,8 +7,11 @@
 //!
 //! The cache is an optimisation: a store or an embedder that is slow or away makes a miss, never an error.
 
+pub mod calibrate;
 mod compact;
+pub mod compare;
 pub mod embed;
+pub mod estimate;
 pub mod evaluate;
 pub mod explain;
 pub mod feedback;
@@ -16,28 +19,42 @@ mod follow;
 mod gates;
 pub mod hit;
 pub mod index;
+mod judge;
 pub mod labels;
+pub mod learned;
 pub mod live;
 mod meters;
 mod near;
 pub mod proportion;
+mod recent;
 mod search;
 pub mod settings;
+pub mod tighten;
 pub mod write;
+
+pub use self::judge::{Judging, Known};
 
 #[cfg(test)]
 mod tests;
+#[cfg(test)]
+mod truth_tests;
 
 use std::sync::Arc;
 
-use tokio::{sync::mpsc, time::timeout};
+use arc_swap::Guard;
+use tokio::{
+    sync::{Notify, mpsc},
+    time::timeout,
+};
 
 use self::{
     embed::{Embedder, measured::Measured},
+    estimate::Estimates,
     feedback::{Answers, Given, Judged, Pairing},
     hit::{Age, Hit},
     index::Index,
     labels::{Labels, Pair},
+    learned::Learned,
     live::Live,
     meters::{Looked, Meters, Signal},
     near::Near,
@@ -46,7 +63,7 @@ use self::{
 };
 use super::{
     source::Source,
-    understand::{Understanding, question::Question},
+    understand::{InForce, Understanding, question::Question},
 };
 use crate::{
     clock::Clock,
@@ -63,7 +80,7 @@ pub struct Parts {
     /// Where answers are kept.
     pub store: Arc<dyn Store>,
     /// What questions mean.
-    pub understanding: Arc<Understanding>,
+    pub understanding: InForce,
     /// How frames become vectors.
     pub embedder: Arc<dyn Embedder>,
     /// The knobs `ttl.…` and `threshold.…`.
@@ -79,7 +96,7 @@ pub struct Parts {
 /// The cache as the engine sees it.
 pub struct Recall {
     store: Arc<dyn Store>,
-    understanding: Arc<Understanding>,
+    understanding: InForce,
     embedder: Arc<dyn Embedder>,
     clock: Clock,
     dice: Arc<Dice>,
@@ -90,6 +107,12 @@ pub struct Recall {
     meters: Meters,
     answers: Answers,
     labels: Labels,
+    learned: Learned,
+    estimates: Estimates,
+    board: Arc<Board>,
+    registry: Arc<Registry>,
+    /// Told when everything kept must be read again.
+    behind: Arc<Notify>,
     jobs: mpsc::Sender<Job>,
 }
 
@@ -102,10 +125,15 @@ impl Recall {
         let recall = Arc::new(Self {
             near: Near::new(settings.near),
             index: Index::new(embedder.dimensions(), settings.index),
-            live: Live::new(&understanding, &board),
-            meters: Meters::new(&understanding, &registry),
+            live: Live::new(&understanding.load(), &board),
+            meters: Meters::new(&understanding.load(), &registry),
             answers: Answers::default(),
             labels: Labels::default(),
+            learned: Learned::default(),
+            estimates: Estimates::default(),
+            board,
+            registry,
+            behind: Arc::default(),
             store,
             understanding,
             embedder,
@@ -116,9 +144,24 @@ impl Recall {
         });
         tasks.spawn(recall.clone().write(waiting, tasks.stopping()));
         follow::start(&recall, tasks);
-        let (live, document) = (recall.clone(), board.subscribe());
-        tasks.spawn_until_stopped(async move { live.live.follow(document).await });
+        let (live, document) = (recall.clone(), recall.board.subscribe());
+        tasks.spawn_until_stopped(async move { live.live.follow(document, live.understanding.clone()).await });
+        tasks.spawn_until_stopped(recall.clone().tighten_in_time());
         recall
+    }
+
+    /// What is known of questions at this moment.
+    pub fn understanding(&self) -> Guard<Arc<Understanding>> {
+        self.understanding.load()
+    }
+
+    /// After a reload put something else in force: thresholds, times and series follow, and everything kept is read again,
+    /// because words may decide otherwise now.
+    pub fn renew(&self) {
+        let understanding = self.understanding.load();
+        self.live.renew(&understanding, &self.board);
+        self.meters.renew(&understanding, &self.registry);
+        self.behind.notify_one();
     }
 
     /// The answer to a question, if it is kept: exact, else semantic. Counted as a look-up.
@@ -188,6 +231,7 @@ impl Recall {
         let Some(given) = self.answers.take(id) else { return Judged::Unknown };
         self.meters.judged(given.source, helpful);
         let Some((pairing, pair)) = given.matched else { return Judged::Counted(given.source) };
+        self.learned.observe(&pairing.entry, pair.similarity.as_f64(), helpful);
         self.labels.add(pair, Signal::Feedback, helpful, self.clock.now());
         if helpful {
             return Judged::Counted(given.source);

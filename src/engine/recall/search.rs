@@ -8,29 +8,77 @@ use super::{
     feedback::Pairing,
     gates::Gates,
     hit::{Age, Hit},
+    index::{Candidate, Slot},
+    learned::posterior::FLOOR,
 };
 use crate::{digest::Digest, engine::understand::question::Question, units::Ratio};
 
 /// How many candidates are tried: one of them may be gone from the store.
 const TRIES: usize = 4;
+/// How many are looked at below the intent's threshold.
+const BELOW: usize = 16;
 
 impl Recall {
-    /// The most similar kept question that is similar enough, passes every gate and is still in the store.
+    /// The most similar kept question that is similar enough, passes every gate and is still in the store. An entry that
+    /// has labels may ask for more than its intent does, or for less.
     pub(super) async fn search(&self, question: &Question, age: Age) -> Option<Hit> {
         let partition = self.partition(question).filter(|partition| self.index.has(partition))?;
         let vector = self.vector(question).await?;
-        let now = self.clock.now();
-        let floor = self.live.threshold(&question.intent).as_f64() as f32;
+        let threshold = self.live.threshold(&question.intent).as_f64();
         let mut gates = Gates::of(&question.signature);
-        let candidates = self.index.nearest(&partition, &vector, floor, TRIES, |slot| {
-            age.admits(&question.intent, slot.fresh_until, slot.keep_until, now)
-                && !self.answers.is_barred(&Pairing { question: question.key, entry: slot.key })
-                && gates.admit(&slot.signature)
+        let above = self.index.nearest(&partition, &vector, threshold as f32, TRIES, |slot| {
+            self.may_serve(question, slot, age) && gates.admit(&slot.signature)
         });
         self.meters.gated(gates.refused());
-        for candidate in candidates {
-            let similarity = Ratio::new(f64::from(candidate.similarity).clamp(0.0, 1.0))?;
-            if let Some(hit) = self.confirm(question, &candidate.slot.key, similarity, age).await {
+        match self.first(question, above, age).await {
+            Some(hit) => Some(hit),
+            None => self.below(question, &partition, &vector, threshold, age).await,
+        }
+    }
+
+    /// Below the intent's threshold: an entry whose labels allow it, or else a near miss to learn from.
+    async fn below(
+        &self,
+        question: &Question,
+        partition: &Digest,
+        vector: &[i8],
+        threshold: f64,
+        age: Age,
+    ) -> Option<Hit> {
+        if threshold <= FLOOR {
+            return None;
+        }
+        let mut candidates = self.index.nearest(partition, vector, FLOOR as f32, BELOW, |slot| {
+            self.may_serve(question, slot, age) && question.signature.differs(&slot.signature).is_none()
+        });
+        candidates.retain(|candidate| candidate.similarity < threshold as f32);
+        let nearest = candidates.first().map(|near| (near.slot.key, ratio(near.similarity)));
+        let hit = self.first(question, candidates, age).await;
+        if let Some(near) = nearest.filter(|_| hit.is_none() && age == Age::Fresh) {
+            let _ = question.near_miss.set(near);
+        }
+        hit
+    }
+
+    /// Whether an entry is young enough and was not called wrong for this question.
+    fn may_serve(&self, question: &Question, slot: &Slot, age: Age) -> bool {
+        age.admits(&question.intent, slot.fresh_until, slot.keep_until, self.clock.now())
+            && !self.answers.is_barred(&Pairing { question: question.key, entry: slot.key })
+    }
+
+    /// The first candidate that is alike enough for its own threshold and still in the store.
+    async fn first(&self, question: &Question, candidates: Vec<Candidate>, age: Age) -> Option<Hit> {
+        let threshold = self.live.threshold(&question.intent).as_f64();
+        for Candidate { similarity, slot } in candidates {
+            let own = self.threshold_of(&slot.key, &question.intent);
+            if own != threshold && f64::from(similarity) < own {
+                continue;
+            }
+            if own == threshold && similarity < threshold as f32 {
+                continue;
+            }
+            let similarity = ratio(similarity);
+            if let Some(hit) = self.confirm(question, &slot.key, similarity, age).await {
                 self.meters.similarity(&question.intent, similarity);
                 return Some(hit);
             }
@@ -78,4 +126,8 @@ impl Recall {
             Err(_) => None,
         }
     }
+}
+
+fn ratio(similarity: f32) -> Ratio {
+    Ratio::new(f64::from(similarity).clamp(0.0, 1.0)).unwrap_or_default()
 }

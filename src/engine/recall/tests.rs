@@ -5,6 +5,7 @@ use std::{
     time::Duration,
 };
 
+use arc_swap::ArcSwap;
 use bytes::Bytes;
 use proptest::prelude::*;
 
@@ -54,7 +55,7 @@ pub(super) fn entry(question: &str, tags: &[&str]) -> Arc<Entry> {
     })
 }
 
-fn shop() -> Arc<Understanding> {
+pub(super) fn shop() -> Arc<Understanding> {
     static SHOP: LazyLock<Arc<Understanding>> = LazyLock::new(|| {
         let shop = Understanding::load(&Files::shipped(), &mut Problems::default());
         Arc::new(shop.expect("the shipped files are complete"))
@@ -63,23 +64,23 @@ fn shop() -> Arc<Understanding> {
 }
 
 /// A node with its own cache.
-struct Node {
-    recall: Arc<Recall>,
-    board: Arc<Board>,
+pub(super) struct Node {
+    pub(super) recall: Arc<Recall>,
+    pub(super) board: Arc<Board>,
     registry: Arc<Registry>,
 }
 
 impl Node {
-    fn new() -> Self {
+    pub(super) fn new() -> Self {
         let clock = Clock::starting_at(Timestamp(0));
         Self::on(Arc::new(Embedded::in_memory(Limits::default(), clock)), clock)
     }
 
-    fn on(store: Arc<dyn Store>, clock: Clock) -> Self {
+    pub(super) fn on(store: Arc<dyn Store>, clock: Clock) -> Self {
         Self::with(store, clock, shop(), Arc::new(Hashed::new(shop().lexicon().clone())))
     }
 
-    fn with(
+    pub(super) fn with(
         store: Arc<dyn Store>,
         clock: Clock,
         understanding: Arc<Understanding>,
@@ -96,7 +97,7 @@ impl Node {
         let (parts_board, parts_registry) = (board.clone(), registry.clone());
         let parts = Parts {
             store,
-            understanding,
+            understanding: Arc::new(ArcSwap::new(understanding)),
             embedder,
             board: parts_board,
             registry: parts_registry,
@@ -107,7 +108,7 @@ impl Node {
         Self { recall, board, registry }
     }
 
-    fn asked(&self, text: &str) -> Asked {
+    pub(super) fn asked(&self, text: &str) -> Asked {
         Asked {
             body: Bytes::new(),
             model: 0..0,
@@ -122,16 +123,16 @@ impl Node {
         }
     }
 
-    fn question(&self, text: &str) -> Arc<Question> {
+    pub(super) fn question(&self, text: &str) -> Arc<Question> {
         self.understand(self.asked(text))
     }
 
-    fn understand(&self, asked: Asked) -> Arc<Question> {
-        Arc::new(self.recall.understanding.question(asked))
+    pub(super) fn understand(&self, asked: Asked) -> Arc<Question> {
+        Arc::new(self.recall.understanding().question(asked))
     }
 
     /// Keeps an answer and waits until it is there.
-    async fn keep(&self, question: &Arc<Question>) {
+    pub(super) async fn keep(&self, question: &Arc<Question>) {
         let fill = self.recall.begin(question).await;
         self.remember(question, fill).await;
     }
@@ -142,11 +143,11 @@ impl Node {
         settle().await;
     }
 
-    async fn ask(&self, text: &str) -> Option<Hit> {
+    pub(super) async fn ask(&self, text: &str) -> Option<Hit> {
         self.recall.look_up(&self.question(text)).await
     }
 
-    fn count(&self, metric: &str, label: &str) -> u64 {
+    pub(super) fn count(&self, metric: &str, label: &str) -> u64 {
         let of_metric = self.registry.read().into_iter().filter(|reading| reading.metric.name == metric);
         let of_label = of_metric.filter(|reading| reading.labels.iter().any(|(_, value)| &**value == label));
         of_label.map(|reading| if let registry::Value::Count(count) = reading.value { count } else { 0 }).sum()
@@ -154,7 +155,7 @@ impl Node {
 }
 
 /// Lets background tasks come to rest.
-async fn settle() {
+pub(super) async fn settle() {
     for _ in 0..50 {
         tokio::task::yield_now().await;
     }
@@ -165,7 +166,7 @@ async fn pass(time: Duration) {
     settle().await;
 }
 
-fn source(hit: Option<Hit>) -> Option<Source> {
+pub(super) fn source(hit: Option<Hit>) -> Option<Source> {
     hit.map(|hit| hit.source)
 }
 
@@ -220,7 +221,7 @@ async fn gates_refuse_what_is_similar_enough_and_are_counted() {
     assert_eq!(explained.compared[0].outcome, Outcome::Gate(Gate::Number));
 }
 
-fn change(knob: &str, to: Value) -> Change {
+pub(super) fn change(knob: &str, to: Value) -> Change {
     Change {
         knob: knob.into(),
         to,
@@ -337,7 +338,7 @@ async fn an_invalidated_title_is_gone_from_every_node_and_a_slow_fill_does_not_b
     assert_eq!(source(other.ask(wording).await), Some(Source::Semantic));
     let slow = one.question("Who is the author of One Piece?");
     let fill = one.recall.begin(&slow).await;
-    store.invalidate(&[one.recall.understanding.tag("title:ワンピース")]).await.expect("in memory");
+    store.invalidate(&[one.recall.understanding().tag("title:ワンピース")]).await.expect("in memory");
     settle().await;
     for node in [&one, &other] {
         assert_eq!(node.recall.near(&one.question(text)), None);

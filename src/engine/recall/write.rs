@@ -97,10 +97,14 @@ impl Recall {
         match job {
             Job::Keep(question, fill, answer, done) => {
                 let started = Instant::now();
+                let (shape, chunks) = (answer.shape, self.compares(&question).then(|| answer.chunks.clone()));
                 let written = self.keep(&question, fill, answer).await;
                 self.meters.write_took(started.elapsed());
                 self.meters.wrote(written);
                 let _ = done.send(());
+                if let Some(chunks) = chunks {
+                    self.learn_from_near_miss(&question, shape, &chunks).await;
+                }
             }
             Job::Recheck(key) => self.recheck(&key).await,
         }

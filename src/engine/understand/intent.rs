@@ -20,6 +20,7 @@ use serde::Deserialize;
 use super::{
     lexicon::{Lexicon, Meaning},
     normalise::normalise,
+    words::hash,
 };
 use crate::{
     config::{
@@ -36,7 +37,7 @@ use crate::{
 pub const OTHER: &str = "_other";
 
 /// Who may be given an answer that was kept. Tenants never share.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, schemars::JsonSchema)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Deserialize, schemars::JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Scope {
     /// Everybody who asks the same tenant's shop.
@@ -56,7 +57,7 @@ pub struct Intent {
     pub id: IntentId,
     /// What its answers are invalidated by: `intent:` and its name.
     pub tag: Tag,
-    /// Its place among the intents, from 0.
+    /// Its number, from 0. It stays the same for as long as the process runs, whatever is reloaded.
     pub index: usize,
     /// Who may be given its answers.
     pub scope: Scope,
@@ -64,6 +65,8 @@ pub struct Intent {
     pub semantic: bool,
     /// The configured lowest similarity for that; the knob `threshold.…` may differ.
     pub threshold: Ratio,
+    /// How many of the answers found by similarity may be wrong.
+    pub most_wrong: Ratio,
     /// How long an answer is fresh, by configuration; the knob `ttl.…` may differ.
     pub ttl: TimeSpan,
     /// How long after that it may be served while no model answers; zero for never.
@@ -76,6 +79,8 @@ pub struct Intent {
     pub disclaimer: Option<Arc<str>>,
     /// How much a title in the question speaks for this intent.
     pub with_title: f32,
+    /// The synonyms, as hashes, that every question of this intent means, whether it says them or not.
+    pub implies: Vec<u64>,
 }
 
 /// An intent, as an operator writes it.
@@ -88,6 +93,8 @@ struct Raw {
     semantic: bool,
     #[schemars(with = "Ratio")]
     threshold: Spanned<Ratio>,
+    #[schemars(with = "Option<Ratio>")]
+    most_wrong: Option<Spanned<Ratio>>,
     #[schemars(with = "TimeSpan")]
     ttl: Spanned<TimeSpan>,
     #[serde(default)]
@@ -99,6 +106,8 @@ struct Raw {
     disclaimer: Option<String>,
     #[serde(default)]
     with_title: f32,
+    #[serde(default)]
+    implies: Vec<String>,
     #[serde(default)]
     cues: Vec<RawCue>,
 }
@@ -130,17 +139,28 @@ pub struct Gapped {
 pub struct Intents {
     all: Vec<Arc<Intent>>,
     places: BTreeMap<IntentId, usize>,
+    /// Every intent there is or ever was in this process; an intent's number is its place here.
+    names: Vec<IntentId>,
     gapped: Vec<Gapped>,
     other: usize,
 }
+
+/// Bounds on wrong answers that labels can prove, and that anybody would want.
+const LEAST_BOUND: Ratio = Ratio::basis_points(10);
+const MOST_BOUND: Ratio = Ratio::basis_points(500);
+
+/// How many of the answers found by similarity may be wrong when the file does not say: 0.5 %.
+const MOST_WRONG: Ratio = Ratio::basis_points(50);
 
 /// How much speaks for an intent before it is believed.
 const ENOUGH: f32 = 1.0;
 
 impl Intents {
-    /// Reads the `intent:` documents below `policies/` and teaches the lexicon their cues. `None` without `_other`.
-    pub fn load(files: &Files, lexicon: &mut Lexicon, problems: &mut Problems) -> Option<Self> {
-        let mut all = Self { all: Vec::new(), places: BTreeMap::new(), gapped: Vec::new(), other: 0 };
+    /// Reads the `intent:` documents below `policies/` and teaches the lexicon their cues; `before` are the intents that
+    /// were in force until now, whose numbers stay. `None` without `_other`.
+    pub fn load(files: &Files, before: Option<&Self>, lexicon: &mut Lexicon, problems: &mut Problems) -> Option<Self> {
+        let names = before.map_or_else(Vec::new, |before| before.names.clone());
+        let mut all = Self { all: Vec::new(), places: BTreeMap::new(), names, gapped: Vec::new(), other: 0 };
         for file in files.below("policies/") {
             let documents = Document::split(&file.path, &file.text);
             for document in documents.iter().filter(|document| document.kind() == Some("intent")) {
@@ -172,6 +192,11 @@ impl Intents {
         self.all.len()
     }
 
+    /// The names of all intents there are or were in this process, by their numbers.
+    pub fn names(&self) -> &[IntentId] {
+        &self.names
+    }
+
     /// `true` when there is none, which never is.
     pub fn is_empty(&self) -> bool {
         self.all.is_empty()
@@ -189,22 +214,27 @@ impl Intents {
 
     /// The intent that the most speaks for; the first of the files among equals, `_other` when nothing is enough.
     pub fn most_likely(&self, scores: &[f32], has_title: bool) -> &Arc<Intent> {
-        let mut best = (self.other, ENOUGH - f32::EPSILON);
-        for (intent, score) in self.all.iter().zip(scores) {
+        let mut best = (&self.all[self.other], ENOUGH - f32::EPSILON);
+        for intent in &self.all {
+            let score = scores.get(intent.index).copied().unwrap_or(0.0);
             let score = score + if has_title { intent.with_title } else { 0.0 };
             if score > best.1 {
-                best = (intent.index, score);
+                best = (intent, score);
             }
         }
-        &self.all[best.0]
+        best.0
     }
 
     fn add(&mut self, raw: Raw, document: &Document, lexicon: &mut Lexicon, problems: &mut Problems) {
-        let index = self.all.len();
         let id = IntentId::from(raw.intent.value.as_str());
-        if self.places.insert(id.clone(), index).is_some() {
+        let index = self.number(&id);
+        if self.places.insert(id.clone(), self.all.len()).is_some() {
             let what = format!("there are two intents `{id}`. Keep one of them");
             problems.add(&document.place_of(&raw.intent), what);
+        }
+        for synonyms in raw.implies.iter().filter(|synonyms| !lexicon.has_concept(synonyms)) {
+            let what = format!("no `synonyms: {synonyms}` are in policies/language.yaml. Name some that are there");
+            problems.add(&document.find(synonyms), what);
         }
         for cue in &raw.cues {
             for phrase in &cue.words {
@@ -220,13 +250,24 @@ impl Intents {
             scope: raw.scope,
             semantic: raw.semantic,
             threshold: raw.threshold.value,
+            most_wrong: raw.most_wrong.map_or(MOST_WRONG, |most| most.value),
             ttl: raw.ttl.value,
             max_stale: raw.max_stale,
             entity_filter: raw.entity_filter,
             carries_price: raw.carries_price,
             disclaimer: raw.disclaimer.map(Arc::from),
             with_title: raw.with_title,
+            implies: raw.implies.iter().map(|synonyms| hash(synonyms.as_bytes())).collect(),
         }));
+    }
+
+    /// The number of this name, now and later.
+    fn number(&mut self, id: &IntentId) -> usize {
+        let known = self.names.iter().position(|name| name == id);
+        known.unwrap_or_else(|| {
+            self.names.push(id.clone());
+            self.names.len() - 1
+        })
     }
 
     fn teach(&mut self, phrase: &str, intent: usize, weight: f32, lexicon: &mut Lexicon) -> Result<(), String> {
@@ -253,6 +294,10 @@ impl Raw {
         if self.threshold.value < Ratio::basis_points(8_000) {
             let what = format!("a threshold of {} serves wrong answers. Use 0.8 or more", self.threshold.value);
             problems.add(&document.place_of(&self.threshold), what);
+        }
+        if let Some(most) = self.most_wrong.as_ref().filter(|m| m.value < LEAST_BOUND || m.value > MOST_BOUND) {
+            let what = format!("a bound of {} wrong answers is out of reach. Use 0.001 to 0.05", most.value);
+            problems.add(&document.place_of(most), what);
         }
         if self.semantic && matches!(self.scope, Scope::User | Scope::Never) {
             let what =

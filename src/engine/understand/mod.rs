@@ -6,6 +6,7 @@
 //! This costs a few microseconds for a short question, and no more for a long one: beyond [`LONGEST`] bytes a text is
 //! a document, which is looked up byte by byte and never by meaning.
 
+pub mod claims;
 pub mod intent;
 pub mod lexicon;
 pub mod normalise;
@@ -21,14 +22,17 @@ mod tests;
 
 use std::sync::Arc;
 
+use arc_swap::ArcSwap;
+
 use crate::{
     config::{files::Files, problem::Problems},
     engine::asked::{Asked, NotAlone},
+    ids::IntentId,
     store::Tag,
 };
 use intent::{Intent, Intents};
 use lexicon::Lexicon;
-use normalise::normalise;
+use normalise::{fold_kana, normalise, spell};
 use question::Question;
 use reading::Dictionaries;
 use signature::Signature;
@@ -43,16 +47,46 @@ pub struct Understanding {
     intents: Intents,
     titles: Titles,
     lexicon: Arc<Lexicon>,
+    words: Words,
 }
+
+/// The everyday words in force, for embedders that work with them; a reload puts others in their place.
+pub type Words = Arc<ArcSwap<Lexicon>>;
+
+/// What is known in force, for everybody who reads questions; a reload puts something else in its place.
+pub type InForce = Arc<ArcSwap<Understanding>>;
 
 impl Understanding {
     /// Reads the operator's files. Mistakes are noted and leave out what they concern; `None` when nothing can be
     /// understood at all.
     pub fn load(files: &Files, problems: &mut Problems) -> Option<Self> {
+        Self::read(files, None, problems)
+    }
+
+    /// Reads changed files to take this one's place: intents keep their numbers, embedders follow once it is
+    /// [put in force](Self::put_in_force).
+    pub fn renewed(&self, files: &Files, problems: &mut Problems) -> Option<Self> {
+        Self::read(files, Some(self), problems)
+    }
+
+    fn read(files: &Files, before: Option<&Self>, problems: &mut Problems) -> Option<Self> {
         let titles = Titles::load(files, problems);
         let mut lexicon = Lexicon::load(files, problems);
-        let intents = Intents::load(files, &mut lexicon, problems)?;
-        Some(Self { intents, titles, lexicon: Arc::new(lexicon) })
+        let intents = Intents::load(files, before.map(|before| &before.intents), &mut lexicon, problems)?;
+        let lexicon = Arc::new(lexicon);
+        let words = before.map_or_else(|| Arc::new(ArcSwap::new(lexicon.clone())), |before| before.words.clone());
+        Some(Self { intents, titles, lexicon, words })
+    }
+
+    /// Takes the place of what was in force.
+    pub fn put_in_force(self: Arc<Self>, in_force: &ArcSwap<Self>) {
+        self.words.store(self.lexicon.clone());
+        in_force.store(self);
+    }
+
+    /// The names of all intents there are or were, by their numbers.
+    pub fn intent_names(&self) -> &[IntentId] {
+        self.intents.names()
     }
 
     /// All intents, in the order of the files.
@@ -71,36 +105,42 @@ impl Understanding {
     }
 
     /// The everyday words, for embedders that work with them.
-    pub fn lexicon(&self) -> &Arc<Lexicon> {
-        &self.lexicon
+    pub fn lexicon(&self) -> &Words {
+        &self.words
     }
 
     /// Reads a question.
     pub fn question(&self, asked: impl Into<Arc<Asked>>) -> Question {
         let asked = asked.into();
         let is_document = asked.text.len() > LONGEST;
-        let text = normalise(&asked.text[..asked.text.floor_char_boundary(LONGEST)]);
-        let words = words::words(&text);
+        let spelled = spell(&asked.text[..asked.text.floor_char_boundary(LONGEST)]);
+        let (words, text) = (words::words(&spelled), fold_kana(&spelled));
         let reading = self.dictionaries().read(&text, &words);
         let named = asked.hints.intent.as_ref().and_then(|id| self.intents.named(id));
-        let intent = named.unwrap_or_else(|| self.intents.most_likely(&reading.scores, !reading.titles.is_empty()));
+        let likely = self.intents.most_likely(&reading.scores, !reading.titles.is_empty());
+        let intent = named.unwrap_or(likely);
         let entities = self.entities(&asked, &reading);
+        let points_outside = reading.points_outside() || !reading.has_content();
         let not_alone = asked
             .not_alone
             .or(is_document.then_some(NotAlone::NotAQuestion))
-            .or((!intent.semantic).then_some(NotAlone::NotAllowed))
-            .or(reading.points_outside().then_some(NotAlone::UnseenReferent));
+            .or((!intent.semantic || !likely.semantic).then_some(NotAlone::NotAllowed))
+            .or(points_outside.then_some(NotAlone::UnseenReferent));
         let own = asked.hints.tags.iter().map(|tag| self.tag(tag)).collect();
-        Question::new(asked, intent.clone(), entities, own, not_alone, question::Read { text, words, reading })
+        let scope = intent.scope.max(likely.scope);
+        let read = question::Read { text, spelled, words, reading };
+        Question::new(asked, (intent.clone(), scope), entities, own, not_alone, read)
     }
 
     /// What decides a question that was kept: its text, intent and entities.
     pub fn signature(&self, text: &str, intent: &str, entities: &[Arc<str>]) -> Signature {
-        let text = normalise(&text[..text.floor_char_boundary(LONGEST)]);
-        let words = words::words(&text);
+        let spelled = spell(&text[..text.floor_char_boundary(LONGEST)]);
+        let (words, text) = (words::words(&spelled), fold_kana(&spelled));
         let reading = self.dictionaries().read(&text, &words);
-        let signature = reading.signature(entities.iter().map(|name| &**name));
-        match self.intents.named(intent) {
+        let intent = self.intents.named(intent);
+        let entities = entities.iter().map(|name| &**name);
+        let signature = reading.signature(intent.map(|intent| &**intent), entities);
+        match intent {
             Some(intent) if !intent.entity_filter => signature.without_entities(),
             _ => signature,
         }

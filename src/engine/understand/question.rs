@@ -3,6 +3,7 @@
 use std::sync::{Arc, OnceLock};
 
 use super::{
+    claims::masked,
     intent::{Intent, Scope},
     reading::Reading,
     signature::Signature,
@@ -12,6 +13,7 @@ use crate::{
     digest::Digest,
     engine::asked::{Asked, NotAlone},
     store::Tag,
+    units::Ratio,
 };
 
 /// Stands in the frame where a title stood.
@@ -24,6 +26,9 @@ pub struct Question {
     pub asked: Arc<Asked>,
     /// What it is about.
     pub intent: Arc<Intent>,
+    /// Who may be given its answer: as the intent says, or stricter when the words are about something personal and only
+    /// the caller named the intent.
+    pub scope: Scope,
     /// The titles and products it names, in canonical form and in order, each once.
     pub entities: Vec<Arc<str>>,
     /// What its answer is kept under: scope, context and text in its one spelling.
@@ -41,6 +46,8 @@ pub struct Question {
     pub tags: Vec<Tag>,
     /// The frame's vector, once somebody needed it.
     pub vector: OnceLock<Arc<[i8]>>,
+    /// The kept question that came closest without being close enough, once it was looked for: its key and how alike.
+    pub near_miss: OnceLock<(Digest, Ratio)>,
 }
 
 /// A text and what was read in it.
@@ -48,6 +55,8 @@ pub struct Question {
 pub(super) struct Read<'a> {
     /// In its one spelling.
     pub(super) text: String,
+    /// The same with its kana as they came.
+    pub(super) spelled: String,
     /// Its words.
     pub(super) words: Vec<Word>,
     /// What they are.
@@ -57,23 +66,25 @@ pub(super) struct Read<'a> {
 impl Question {
     pub(super) fn new(
         asked: Arc<Asked>,
-        intent: Arc<Intent>,
+        (intent, scope): (Arc<Intent>, Scope),
         entities: Vec<(Arc<str>, Tag)>,
         own_tags: Vec<Tag>,
         not_alone: Option<NotAlone>,
         read: Read<'_>,
     ) -> Self {
-        let signature = read.reading.signature(entities.iter().map(|(name, _)| &**name));
+        let signature = read.reading.signature(Some(&intent), entities.iter().map(|(name, _)| &**name));
         let signature = if intent.entity_filter { signature } else { signature.without_entities() };
-        let partition = not_alone.is_none().then(|| partition(&asked, &intent, &entities));
+        let partition = not_alone.is_none().then(|| partition(&asked, &intent, scope, &entities));
         Self {
-            key: key(&asked, &intent, &read),
+            key: key(&asked, &intent, scope, &read),
             frame_text: if partition.is_some() { read.frame() } else { String::new() },
             tags: tags(&intent, &entities, own_tags),
             entities: entities.into_iter().map(|(name, _)| name).collect(),
             vector: OnceLock::new(),
+            near_miss: OnceLock::new(),
             asked,
             intent,
+            scope,
             partition,
             signature,
             not_alone,
@@ -82,7 +93,7 @@ impl Question {
 
     /// Whether its answer may be given to another request at all, from the cache or while it comes in.
     pub fn is_shareable(&self) -> bool {
-        match self.intent.scope {
+        match self.scope {
             Scope::Public | Scope::Tenant => true,
             Scope::User => self.asked.caller.user.is_some(),
             Scope::Never => false,
@@ -97,24 +108,13 @@ impl Question {
 
 impl Read<'_> {
     fn frame(&self) -> String {
-        let mut frame = String::with_capacity(self.text.len() + MASK.len());
-        let mut from = 0;
-        for (_, span) in &self.reading.titles {
-            let (Some(first), Some(last)) = (self.words.get(span.start), self.words.get(span.end - 1)) else {
-                continue;
-            };
-            frame.push_str(&self.text[from..first.start]);
-            frame.push_str(MASK);
-            from = last.end;
-        }
-        frame.push_str(&self.text[from..]);
-        frame
+        masked(&self.spelled, &self.words, &self.reading)
     }
 }
 
 /// Whose answers these are: the tenant's, or one user's.
-fn owner<'a>(asked: &'a Asked, intent: &Intent) -> [&'a [u8]; 2] {
-    let user = match (&asked.caller.user, intent.scope) {
+fn owner(asked: &Asked, scope: Scope) -> [&[u8]; 2] {
+    let user = match (&asked.caller.user, scope) {
         (Some(user), Scope::User | Scope::Never) => user.as_bytes(),
         _ => b"",
     };
@@ -122,15 +122,15 @@ fn owner<'a>(asked: &'a Asked, intent: &Intent) -> [&'a [u8]; 2] {
 }
 
 /// In one line, spelling does not matter; in several (code, a letter) or in a long text every byte may.
-fn key(asked: &Asked, intent: &Intent, read: &Read<'_>) -> Digest {
-    let [tenant, user] = owner(asked, intent);
+fn key(asked: &Asked, intent: &Intent, scope: Scope, read: &Read<'_>) -> Digest {
+    let [tenant, user] = owner(asked, scope);
     let verbatim = asked.text.len() > super::LONGEST || asked.text.contains('\n');
     let text = if verbatim { asked.text.as_bytes() } else { read.text.as_bytes() };
     Digest::of([&b"key"[..], tenant, user, &asked.context.0, intent.id.as_bytes(), text])
 }
 
-fn partition(asked: &Asked, intent: &Intent, entities: &[(Arc<str>, Tag)]) -> Digest {
-    let [tenant, user] = owner(asked, intent);
+fn partition(asked: &Asked, intent: &Intent, scope: Scope, entities: &[(Arc<str>, Tag)]) -> Digest {
+    let [tenant, user] = owner(asked, scope);
     let fixed = [&b"partition"[..], tenant, user, &asked.context.0, intent.id.as_bytes()];
     let entities = entities.iter().filter(|_| intent.entity_filter).map(|(name, _)| name.as_bytes());
     Digest::of(fixed.into_iter().chain(entities))

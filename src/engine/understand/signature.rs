@@ -6,7 +6,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::{
-    lexicon::Class,
+    lexicon::{Class, Concept},
     words::{hash, join},
 };
 
@@ -18,6 +18,8 @@ pub enum Gate {
     Entity,
     /// The same words that no dictionary knows: they may be names.
     Name,
+    /// The same known words with content, whatever their order; words that say what the intent says anyway are left out.
+    Content,
     /// The same numbers, volumes, editions, order numbers, in the same order.
     Number,
     /// With or without, best or worst.
@@ -30,14 +32,15 @@ pub enum Gate {
 
 impl Gate {
     /// All of them, in the order they are tried.
-    pub const ALL: [Self; 6] =
-        [Self::Entity, Self::Name, Self::Number, Self::Polarity, Self::QuestionWord, Self::Order];
+    pub const ALL: [Self; 7] =
+        [Self::Entity, Self::Name, Self::Content, Self::Number, Self::Polarity, Self::QuestionWord, Self::Order];
 
     /// The metric label.
     pub fn label(self) -> &'static str {
         match self {
             Self::Entity => "entity",
             Self::Name => "name",
+            Self::Content => "content",
             Self::Number => "number",
             Self::Polarity => "polarity",
             Self::QuestionWord => "question_word",
@@ -51,6 +54,7 @@ impl Gate {
 pub struct Signature {
     entities: u64,
     names: u64,
+    content: u64,
     numbers: u64,
     polarity: u64,
     question: u64,
@@ -64,6 +68,7 @@ impl Signature {
         Gate::ALL.into_iter().find(|gate| match gate {
             Gate::Entity => self.entities != other.entities,
             Gate::Name => self.names != other.names,
+            Gate::Content => self.content != other.content,
             Gate::Number => self.numbers != other.numbers,
             Gate::Polarity => self.polarity != other.polarity,
             Gate::QuestionWord => self.question != other.question,
@@ -92,6 +97,7 @@ pub struct SignatureBuilder {
     entities: u64,
     names: u64,
     numbers: u64,
+    content: Vec<u64>,
     classes: Vec<Class>,
     order: Vec<u32>,
 }
@@ -121,9 +127,17 @@ impl SignatureBuilder {
         }
     }
 
-    /// A word with content that decides nothing by itself.
-    pub fn concept(&mut self, concept: u64) {
-        self.note(concept);
+    /// A known word with content.
+    pub fn concept(&mut self, concept: Concept) {
+        if !concept.soft {
+            self.content.push(concept.hash);
+        }
+        self.note(concept.hash);
+    }
+
+    /// Something of which only the place counts: a title, or a word that the intent implies, in a comparison.
+    pub fn place(&mut self, what: u64) {
+        self.note(what);
     }
 
     /// The signature.
@@ -131,6 +145,7 @@ impl SignatureBuilder {
         Signature {
             entities: join(self.entities, self.set(Gate::Entity)),
             names: join(self.names, self.set(Gate::Name)),
+            content: join(set(self.content.clone()), self.set(Gate::Content)),
             numbers: join(self.numbers, self.set(Gate::Number)),
             polarity: self.set(Gate::Polarity),
             question: self.set(Gate::QuestionWord),
@@ -142,11 +157,7 @@ impl SignatureBuilder {
     fn set(&self, gate: Gate) -> u64 {
         let of_gate = || self.classes.iter().filter(move |class| class.gate == gate);
         let specific = of_gate().any(|class| !class.generic);
-        let mut hashes: Vec<_> =
-            of_gate().filter(|class| !(specific && class.generic)).map(|class| class.hash).collect();
-        hashes.sort_unstable();
-        hashes.dedup();
-        hashes.into_iter().fold(0, join)
+        set(of_gate().filter(|class| !(specific && class.generic)).map(|class| class.hash).collect())
     }
 
     fn note(&mut self, word: u64) {
@@ -155,4 +166,11 @@ impl SignatureBuilder {
             self.order.push(word);
         }
     }
+}
+
+/// Hashes as one, whatever their order and number.
+fn set(mut hashes: Vec<u64>) -> u64 {
+    hashes.sort_unstable();
+    hashes.dedup();
+    hashes.into_iter().fold(0, join)
 }

@@ -9,7 +9,7 @@ use crate::{
     engine::asked::{Caller, Hints, Tier},
 };
 
-fn shop() -> &'static Understanding {
+pub(super) fn shop() -> &'static Understanding {
     static SHOP: LazyLock<Understanding> = LazyLock::new(|| {
         let mut problems = Problems::default();
         let shop = Understanding::load(&Files::shipped(), &mut problems);

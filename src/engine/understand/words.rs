@@ -2,6 +2,8 @@
 //!
 //! Japanese is written without spaces; dictionaries over characters find its words, so no segmenter is needed.
 
+use super::normalise::fold_kana;
+
 /// What a word is made of.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Kind {
@@ -9,8 +11,10 @@ pub enum Kind {
     Letters,
     /// Digits, or a code of letters and digits (`b08x1yrstr`).
     Number,
-    /// One kana.
+    /// One hiragana.
     Kana,
+    /// One katakana.
+    Katakana,
     /// One Chinese character.
     Han,
 }
@@ -24,20 +28,24 @@ pub struct Word {
     pub end: usize,
     /// What it is made of.
     pub kind: Kind,
-    /// Stands for its letters.
+    /// Stands for its letters; katakana and hiragana are the same.
     pub hash: u64,
     /// Stands for its letters without a plural `s`.
     pub stem: u64,
 }
 
-/// The words of a normalised text. Everything between them (spaces, punctuation, symbols) only separates.
+/// The words of a text in one spelling, kana folded or not. Everything between them (spaces, punctuation, symbols) only separates.
 pub fn words(text: &str) -> Vec<Word> {
     let mut words = Vec::with_capacity(text.len() / 4 + 1);
     let mut chars = text.char_indices().peekable();
     while let Some((start, c)) = chars.next() {
         match script(c) {
             None => {}
-            Some(kind @ (Kind::Kana | Kind::Han)) => words.push(word(text, start, start + c.len_utf8(), kind)),
+            Some(kind @ (Kind::Kana | Kind::Katakana | Kind::Han)) => {
+                let prolonged =
+                    words.last().filter(|last: &&Word| c == 'ー' && last.end == start).map(|last| last.kind);
+                words.push(word(text, start, start + c.len_utf8(), prolonged.unwrap_or(kind)));
+            }
             Some(_) => {
                 let mut end = start + c.len_utf8();
                 while let Some((at, c)) = chars.next_if(|(_, c)| is_spaced(*c)) {
@@ -68,7 +76,10 @@ fn split_run(text: &str, start: usize, end: usize, words: &mut Vec<Word>) {
 
 fn word(text: &str, start: usize, end: usize, kind: Kind) -> Word {
     let letters = &text[start..end];
-    let hash = hash(letters.as_bytes());
+    let hash = match kind {
+        Kind::Katakana => hash(fold_kana(letters).as_bytes()),
+        _ => hash(letters.as_bytes()),
+    };
     let plural = kind == Kind::Letters && letters.len() > 4 && letters.ends_with('s') && !letters.ends_with("ss");
     let stem = if plural { self::hash(&letters.as_bytes()[..letters.len() - 1]) } else { hash };
     Word { start, end, kind, hash, stem }
@@ -96,7 +107,8 @@ fn mix(mut bits: u64) -> u64 {
 fn script(c: char) -> Option<Kind> {
     match c {
         '0'..='9' => Some(Kind::Number),
-        '\u{3041}'..='\u{3096}' | '\u{30a1}'..='\u{30fa}' | 'ー' | 'ゝ' | 'ゞ' => Some(Kind::Kana),
+        '\u{3041}'..='\u{3096}' | 'ー' | 'ゝ' | 'ゞ' => Some(Kind::Kana),
+        '\u{30a1}'..='\u{30fa}' => Some(Kind::Katakana),
         '々' | '\u{3400}'..='\u{9fff}' | '\u{f900}'..='\u{faff}' | '\u{20000}'..='\u{3ffff}' => Some(Kind::Han),
         _ if c.is_alphanumeric() => Some(Kind::Letters),
         _ => None,

@@ -6,6 +6,7 @@ use serde::Serialize;
 
 use crate::{
     engine::recall::evaluate::{
+        pairs::LabelledPair,
         tally::{self, Reason, Row},
         trial::Trial,
     },
@@ -29,6 +30,37 @@ pub(super) struct Report {
     others: Vec<Row>,
     reasons: Vec<Reason>,
     kinds: Vec<Row>,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pairs_listed: Vec<Listed>,
+}
+
+/// A pair that did not fare as its label says.
+#[derive(Debug, Serialize)]
+pub(super) struct Listed {
+    line: usize,
+    /// `wrong`: it hit and must not. `missed`: it should have hit.
+    what: &'static str,
+    rule: String,
+    kept: String,
+    asked: String,
+}
+
+impl Listed {
+    /// The wrong ones first, then the missed ones.
+    pub(super) fn of(pairs: &[LabelledPair], trials: &[Trial]) -> Vec<Self> {
+        let listed = pairs.iter().zip(trials).filter(|(_, trial)| trial.hits(trial.threshold) != trial.same);
+        let mut listed: Vec<_> = listed
+            .map(|(pair, trial)| Self {
+                line: pair.line,
+                what: if trial.same { "missed" } else { "wrong" },
+                rule: if trial.same { tally::reason(trial) } else { "served".into() },
+                kept: pair.kept.clone(),
+                asked: pair.asked.clone(),
+            })
+            .collect();
+        listed.sort_by(|one, other| other.what.cmp(one.what).then_with(|| one.rule.cmp(&other.rule)));
+        listed
+    }
 }
 
 /// Thresholds shown, in ten-thousandths.
@@ -43,7 +75,7 @@ const OTHERS: [(u32, &str); 4] = [
 ];
 
 impl Report {
-    pub(super) fn of(embedder: &str, trials: &[Trial], bad_lines: usize) -> Self {
+    pub(super) fn of(embedder: &str, trials: &[Trial], bad_lines: usize, pairs_listed: Vec<Listed>) -> Self {
         let ratio = Ratio::basis_points;
         let ungated = |points| {
             let threshold = ratio(points);
@@ -60,6 +92,7 @@ impl Report {
             others: OTHERS.map(|(points, name)| tally::row(name, trials, |t| t.hits_raw(ratio(points)))).into(),
             reasons: tally::reasons(trials),
             kinds: tally::kinds(trials),
+            pairs_listed,
         }
     }
 }
@@ -79,7 +112,14 @@ impl Display for Report {
         if !self.kinds.is_empty() {
             rows(f, "as shipped, by kind of pair", "kind", &self.kinds)?;
         }
-        reasons(f, &self.reasons)
+        reasons(f, &self.reasons)?;
+        if !self.pairs_listed.is_empty() {
+            writeln!(f, "\npairs that did not fare as their labels say")?;
+        }
+        for Listed { line, what, rule, kept, asked } in &self.pairs_listed {
+            writeln!(f, "  {what:<6}  line {line:>4}  {rule:<28}  {kept} | {asked}")?;
+        }
+        Ok(())
     }
 }
 

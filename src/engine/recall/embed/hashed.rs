@@ -2,14 +2,12 @@
 //! is their sum. Words that add nothing weigh next to nothing, synonyms share a direction, Japanese goes by its phrases and
 //! characters. Good for wordings that share their words; it knows nothing of meaning beyond `policies/language.yaml`.
 
-use std::sync::Arc;
-
 use async_trait::async_trait;
 
 use super::{EmbedError, Embedder};
 use crate::engine::understand::{
-    lexicon::Lexicon,
-    normalise::normalise,
+    Words,
+    normalise::{fold_kana, spell},
     reading::{Dictionaries, What},
     signature::Gate,
     words::{hash, join, words},
@@ -26,23 +24,24 @@ const QUESTION: f32 = 0.25;
 
 /// The embedder.
 #[derive(Clone, Debug)]
-pub struct Hashed(Arc<Lexicon>);
+pub struct Hashed(Words);
 
 impl Hashed {
     /// An embedder that knows these words.
-    pub fn new(lexicon: Arc<Lexicon>) -> Self {
-        Self(lexicon)
+    pub fn new(words: Words) -> Self {
+        Self(words)
     }
 
     /// The vector of a text: the sum of its words' directions, each once.
     pub fn vector(&self, text: &str) -> Vec<f32> {
-        let text = normalise(text);
-        let words = words(&text);
-        let dictionaries = Dictionaries { titles: None, lexicon: &self.0, intents: None };
+        let spelled = spell(text);
+        let (words, text) = (words(&spelled), fold_kana(&spelled));
+        let lexicon = self.0.load();
+        let dictionaries = Dictionaries { titles: None, lexicon: &lexicon, intents: None };
         let (mut vector, mut seen) = (vec![0.0; DIMENSIONS], Vec::new());
         for piece in dictionaries.read(&text, &words).pieces {
             let (feature, weight) = match piece.what {
-                What::Concept(concept) | What::Cue(concept) => (concept, 1.0),
+                What::Concept(concept) | What::Cue(concept, _) => (concept.hash, 1.0),
                 What::Class(class) if class.gate == Gate::QuestionWord => (class.hash, QUESTION),
                 What::Class(class) => (class.hash, 1.0),
                 What::Number(number) => (number, 1.0),

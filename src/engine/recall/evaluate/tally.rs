@@ -78,7 +78,8 @@ pub fn reasons(trials: &[Trial]) -> Vec<Reason> {
     reasons
 }
 
-fn reason(trial: &Trial) -> String {
+/// Why a pair did or did not hit at its intent's threshold, in words.
+pub fn reason(trial: &Trial) -> String {
     match trial.course {
         Course::Exact => "same question".into(),
         Course::Apart(Apart::NotAlone(why)) => format!("not alone: {}", why.label()),

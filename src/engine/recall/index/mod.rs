@@ -74,9 +74,9 @@ impl Index {
         self.read().partition(partition).is_some()
     }
 
-    /// Whether it holds just this entry: with the same key, in the same partition, fresh until the same moment.
-    pub fn holds(&self, partition: &Digest, key: &Digest, fresh_until: Timestamp) -> bool {
-        self.read().find(partition, key).is_some_and(|slot| slot.fresh_until == fresh_until)
+    /// Whether it holds just this entry, in the same partition.
+    pub fn holds(&self, partition: &Digest, slot: &Slot) -> bool {
+        self.read().find(partition, &slot.key).is_some_and(|known| known == slot)
     }
 
     /// How many entries it holds.

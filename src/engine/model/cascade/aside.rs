@@ -1,0 +1,99 @@
+//! Asking aside: a question that nobody waits for, to see whether a cached answer was right.
+//!
+//! It must never cost a user anything. Only the model that is first anyway is asked, once, and only while all is calm: mode
+//! `normal`, no storm brake, a closed breaker, half of the pool free, no throttle and no failure within the last minute.
+//! Anything else ends it at once, and it is no evidence of an outage.
+
+use std::{sync::atomic::Ordering::Relaxed, time::Duration};
+
+use bytes::Bytes;
+use tokio::time::Instant;
+
+use super::{Cascade, Errand, Failure};
+use crate::{
+    engine::{answer_log::AnswerLog, asked::Asked},
+    ids::ModelName,
+    store::Shape,
+    units::Usd,
+};
+
+/// A model must have been calm for so long.
+const CALM: Duration = Duration::from_secs(60);
+
+/// What a model said aside.
+#[derive(Clone, Debug)]
+pub struct Aside {
+    /// Who said it.
+    pub model: ModelName,
+    /// How it is written down.
+    pub shape: Shape,
+    /// What was said.
+    pub chunks: Vec<Bytes>,
+    /// What it cost.
+    pub cost: Usd,
+}
+
+/// Why nothing was asked aside, or nothing came of it.
+#[derive(Clone, Debug)]
+pub enum NotAside {
+    /// The engine is in a mode that spares its models.
+    Mode,
+    /// Retries are stopped.
+    Brake,
+    /// A model throttled or failed a moment ago, its breaker is open, or its pool is busy.
+    Pressure,
+    /// It was asked and failed.
+    Failed(Failure),
+}
+
+impl NotAside {
+    /// The metric label.
+    pub fn label(&self) -> &'static str {
+        match self {
+            Self::Mode => "mode",
+            Self::Brake => "brake",
+            Self::Pressure => "pressure",
+            Self::Failed(_) => "failed",
+        }
+    }
+}
+
+impl Cascade {
+    /// Asks the first model once, if all is calm. Safe to drop.
+    ///
+    /// # Errors
+    /// [`NotAside`].
+    pub async fn ask_aside(&self, asked: &Asked, deadline: Instant) -> Result<Aside, NotAside> {
+        self.follow_knobs();
+        let course = self.course.load_full();
+        if !course.is_normal() {
+            return Err(NotAside::Mode);
+        }
+        if course.retries == 0 {
+            return Err(NotAside::Brake);
+        }
+        let first = course.order(&self.dice).first().and_then(|at| self.lanes.get(*at));
+        let Some(lane) = first.filter(|lane| !lane.breaker.is_open() && lane.pool.is_at_ease() && self.is_calm())
+        else {
+            return Err(NotAside::Pressure);
+        };
+        let (mut writer, log) = AnswerLog::open();
+        let mut errand = Errand { asked, writer: &mut writer, deadline, sends: 0, aside: true };
+        match lane.attempt(&mut errand).await {
+            Ok((_, cost)) => {
+                writer.seal();
+                let (shape, chunks) = log.so_far();
+                Ok(Aside { model: lane.name.clone(), shape, chunks, cost })
+            }
+            Err(failure) => {
+                self.note(lane, &failure, &errand);
+                Err(NotAside::Failed(failure))
+            }
+        }
+    }
+
+    /// Whether no model throttled or failed within the last minute.
+    fn is_calm(&self) -> bool {
+        self.clock.now().0 - self.troubled_at.load(Relaxed) >= CALM.as_millis() as i64
+    }
+}
