@@ -128,8 +128,8 @@ impl Reload {
 
 /// Reads everything, as `banto check` does.
 fn read(folder: &Path, before: &Shop, engine: &EngineDefaults, models: &[ModelDefaults]) -> Result<Shop, Vec<String>> {
-    let files = Files::read(folder).map_err(|error| vec![format!("{}: {error}", folder.display())])?;
     let mut problems = Problems::default();
+    let files = Files::read(folder, &mut problems).map_err(|error| vec![format!("{}: {error}", folder.display())])?;
     let shop = before.renewed(&files, &mut problems);
     if let Some(shop) = &shop {
         Rulebook::load(&files, &shop.knobs(engine, models), &mut problems);

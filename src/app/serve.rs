@@ -128,15 +128,11 @@ impl Loaded {
     }
 }
 
-<<<<<<< HEAD
-fn read_files(settings: &Settings, problems: &mut Problems) -> Result<Files, StartError> {
-=======
 fn engine_defaults(settings: &Settings) -> EngineDefaults {
     EngineDefaults { rate: settings.limits.rate, burst: settings.limits.burst, ..EngineDefaults::default() }
 }
 
-fn read_files(settings: &Settings) -> Result<Files, StartError> {
->>>>>>> w-truth
+fn read_files(settings: &Settings, problems: &mut Problems) -> Result<Files, StartError> {
     let Some(folder) = &settings.files else { return Ok(Files::shipped()) };
     Files::read(folder, problems).map_err(|error| StartError::Machine(format!("{}: {error}", folder.display())))
 }
@@ -159,36 +155,6 @@ async fn start(settings: Settings, loaded: Loaded, tasks: &Tasks) -> Result<Arc<
     } else {
         tasks.spawn_until_stopped(return_in_time(board.clone(), clock));
     }
-<<<<<<< HEAD
-=======
-    let names: Vec<_> = models.iter().map(|model| model.name.to_string()).collect();
-    let limits = &settings.limits;
-    let parts = node::Parts {
-        models,
-        store: store.clone(),
-        board: board.clone(),
-        embedder: Arc::new(Hashed::new(shop.understanding.lexicon().clone())),
-        registry: registry.clone(),
-        clock,
-        dice,
-        admission: Admitted {
-            all: Limit { rate: limits.rate as f64, burst: limits.burst as f64 },
-            per_user: limits.per_user.map(|(rate, burst)| Limit { rate, burst }),
-            queue: limits.queue,
-        },
-        deadline: settings.deadline,
-        shop: shop.clone(),
-    };
-    let engine = node::start(parts, tasks);
-    if let Some(folder) = settings.files.clone() {
-        let (engine, board) = (engine.clone(), board.clone());
-        let models = settings.models.iter().map(|model| model.defaults()).collect();
-        let reload = Reload { folder, shop, engine, board, defaults: engine_defaults(&settings), models, clock };
-        tasks.spawn_until_stopped(reload.run(registry.clone()));
-    } else {
-        tasks.spawn_until_stopped(reload::no_files());
-    }
->>>>>>> w-truth
     let inbox = Inbox::default();
     let mut watch = None;
     if settings.role.watches() {
@@ -258,9 +224,23 @@ async fn start_engine(
             queue: limits.queue,
         },
         deadline: settings.deadline,
-        shop,
+        shop: shop.clone(),
     };
-    Ok((node::start(parts, tasks), simulated))
+    let engine = node::start(parts, tasks);
+    follow_files(settings, shop, engine.clone(), ground, tasks);
+    Ok((engine, simulated))
+}
+
+/// Takes changed files of the operator over while the engine runs.
+fn follow_files(settings: &Settings, shop: Shop, engine: Arc<Engine>, ground: &Ground, tasks: &Tasks) {
+    let Some(folder) = settings.files.clone() else {
+        tasks.spawn_until_stopped(reload::no_files());
+        return;
+    };
+    let (board, clock) = (ground.board.clone(), ground.clock);
+    let models = settings.models.iter().map(|model| model.defaults()).collect();
+    let reload = Reload { folder, shop, engine, board, defaults: engine_defaults(settings), models, clock };
+    tasks.spawn_until_stopped(reload.run(ground.registry.clone()));
 }
 
 /// Where no engine keeps the deadlines of temporary changes, the controller's own board keeps them too.

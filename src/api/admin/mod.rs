@@ -78,12 +78,9 @@ pub fn router(desk: Arc<Desk>) -> Router {
         .route("/api/v1/knobs/{name}", get(knobs::show).post(knobs::set))
         .route("/api/v1/simulated/{model}", get(simulated::show).post(simulated::set))
         .route("/api/v1/invalidate", post(events::invalidate))
-<<<<<<< HEAD
         .route("/api/v1/clean_up", post(events::clean_up))
-=======
         .route("/api/v1/labels", get(feedback::labels))
         .route("/api/v1/recall", get(feedback::known))
->>>>>>> w-truth
         .route("/api/v1/incidents", get(watch::incidents))
         .route("/api/v1/alarms", get(watch::alarms))
         .route("/api/v1/decisions", get(watch::decisions))

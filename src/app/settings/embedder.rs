@@ -32,7 +32,7 @@ use crate::{
             hashed::Hashed,
             local,
         },
-        understand::lexicon::Lexicon,
+        understand::Words,
     },
     outbound::Outbound,
 };
@@ -68,9 +68,9 @@ impl EmbedderSettings {
     ///
     /// # Errors
     /// What is missing on this machine, for people.
-    pub async fn build(self, lexicon: Arc<Lexicon>) -> Result<Arc<dyn Embedder>, String> {
+    pub async fn build(self, words: Words) -> Result<Arc<dyn Embedder>, String> {
         Ok(match self {
-            Self::Hashed => Arc::new(Hashed::new(lexicon)),
+            Self::Hashed => Arc::new(Hashed::new(words)),
             Self::Local(settings) => local::open(settings).await?,
             Self::OpenAi(service) => {
                 let outbound = Outbound::new().map_err(|error| {

@@ -154,7 +154,9 @@ fn an_entry_is_known_by_key_partition_and_time() {
     let index = Index::new(2, ROOMY);
     index.add(digest(0), slot(1), &[1, 2]);
     assert!(index.holds(&digest(0), &slot(1)));
-    assert!(!index.holds(&digest(0), &Slot { fresh_until: Timestamp(3), ..slot(1) }) && !index.holds(&digest(2), &slot(1)));
+    assert!(
+        !index.holds(&digest(0), &Slot { fresh_until: Timestamp(3), ..slot(1) }) && !index.holds(&digest(2), &slot(1))
+    );
     index.remove(&digest(1));
     assert!(!index.holds(&digest(0), &slot(1)));
 }
