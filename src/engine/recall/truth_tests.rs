@@ -228,8 +228,8 @@ async fn a_threshold_changed_by_a_reload_counts_at_once() {
     assert!(node.ask(OTHER_WORDS).await.is_some());
     let strict = files(
         "policies/intents.yaml",
-        "intent: manga_release_date\nscope: public\nsemantic: true",
-        "intent: manga_release_date\nscope: public\nsemantic: false",
+        "intent: manga_release_date\nimplies: [release]\nscope: public\nsemantic: true",
+        "intent: manga_release_date\nimplies: [release]\nscope: public\nsemantic: false",
     );
     renewed(&shop(), &strict).put_in_force(&node.recall.understanding);
     node.recall.renew();

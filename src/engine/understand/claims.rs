@@ -1,14 +1,13 @@
 //! What a text claims, as far as dictionaries tell: its titles, its numbers, and whether it begins by denying something.
 
-use std::collections::BTreeSet;
+use std::{collections::BTreeSet, ops::Range};
 
 use super::{
     LONGEST, Understanding,
     normalise::{fold_kana, spell},
     question::MASK,
     reading::{Reading, What},
-    signature::Gate,
-    words::{Word, hash, words},
+    words::{Kind, Word, hash, words},
 };
 
 /// What a text claims.
@@ -40,7 +39,7 @@ impl Understanding {
         for piece in &reading.pieces {
             match piece.what {
                 What::Number(number) => _ = claims.numbers.insert(number),
-                What::Class(class) if class.gate == Gate::Number && class.tells_date => {
+                What::Class(class) if class.tells_date && is_word(&words, &piece.words) => {
                     claims.numbers.insert(class.hash);
                 }
                 What::Class(class) if class.denies => {
@@ -52,6 +51,11 @@ impl Understanding {
         }
         claims
     }
+}
+
+/// Whether a piece is a word and no mere unit: `May` says which month, `月` does not.
+fn is_word(words: &[Word], piece: &Range<usize>) -> bool {
+    words.get(piece.start).is_some_and(|word| word.kind == Kind::Letters)
 }
 
 /// `1. Berserk` without its `1.`, line by line.

@@ -99,6 +99,12 @@ impl<'a> Dictionaries<'a> {
         reading
     }
 
+    /// Whether a title starts behind the first of so many words: in "the One Piece", "the one" is no phrase.
+    fn has_title_inside(&self, words: &[Word], length: usize) -> bool {
+        let starts = |at: usize| self.titles.is_some_and(|titles| titles.longest(&words[at..]).is_some());
+        (1..length).any(starts)
+    }
+
     /// How many kana, from the first word on, belong to nothing known; at least 1.
     fn unknown_kana(&self, words: &[Word]) -> usize {
         let starts = |rest: &[Word]| {
@@ -160,7 +166,8 @@ impl Reading<'_> {
     /// is nothing else ("what is") does not hide the everyday words in it.
     fn known(&mut self, at: usize, words: &[Word], dictionaries: &Dictionaries<'_>) -> Option<usize> {
         let (mut everyday, mut longest, mut intents_of) = (None, None, 0);
-        for (length, meanings) in dictionaries.lexicon.starting(words).filter(|(length, _)| is_whole(words, *length)) {
+        let fits = |length: usize| is_whole(words, length) && !dictionaries.has_title_inside(words, length);
+        for (length, meanings) in dictionaries.lexicon.starting(words).filter(|(length, _)| fits(*length)) {
             if let Some(intents) = dictionaries.intents {
                 meanings.iter().for_each(|meaning| self.score(meaning, intents));
             }

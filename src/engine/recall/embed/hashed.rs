@@ -19,6 +19,8 @@ const SPREAD: u64 = 8;
 
 /// What a word that adds nothing weighs; one with content weighs 1.
 const LIGHT: f32 = 0.08;
+/// What a word weighs in which questions may differ.
+const SOFT: f32 = 0.25;
 /// Question words are compared by a gate: they need not weigh much here.
 const QUESTION: f32 = 0.25;
 
@@ -41,6 +43,7 @@ impl Hashed {
         let (mut vector, mut seen) = (vec![0.0; DIMENSIONS], Vec::new());
         for piece in dictionaries.read(&text, &words).pieces {
             let (feature, weight) = match piece.what {
+                What::Concept(concept) if concept.soft => (concept.hash, SOFT),
                 What::Concept(concept) | What::Cue(concept, _) => (concept.hash, 1.0),
                 What::Class(class) if class.gate == Gate::QuestionWord => (class.hash, QUESTION),
                 What::Class(class) => (class.hash, 1.0),
