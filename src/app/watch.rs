@@ -18,6 +18,7 @@ use crate::{
             cache::{Cleaning, Invalidating},
             journal::Journal,
             knobs::Knobs,
+            redis_config::RedisConfig,
         },
         decide::Limits,
         lease::Lease,
@@ -29,11 +30,12 @@ use crate::{
             fleet::EngineSource,
             history::History,
             process::ProcessSource,
+            redis::RedisSource,
         },
     },
     knob::board::Board,
     outbound::Outbound,
-    store::Store,
+    store::{Store, redis::Redis},
     tasks::Tasks,
     telemetry::registry::Registry,
 };
@@ -46,6 +48,8 @@ pub struct Surroundings {
     pub board: Arc<Board>,
     /// Where controllers agree on who acts.
     pub store: Arc<dyn Store>,
+    /// The same as a Redis, where it is one.
+    pub redis: Option<Redis>,
     /// The engine's metrics, and the controller's own.
     pub registry: Arc<Registry>,
     /// Events that come in.
@@ -59,7 +63,7 @@ pub struct Surroundings {
 /// # Errors
 /// When the journal cannot be opened, or a channel cannot be built.
 pub async fn start(settings: &Settings, around: Surroundings, tasks: &Tasks) -> Result<Arc<dyn Watch>, StartError> {
-    let Surroundings { book, board, store, registry, inbox, clock } = around;
+    let Surroundings { book, board, store, redis, registry, inbox, clock } = around;
     let machine = |error: &dyn std::fmt::Display| StartError::Machine(error.to_string());
     let journal = Journal::open(&settings.state.join("journal.sqlite")).map_err(|error| machine(&error))?;
     let journal = Arc::new(journal);
@@ -69,6 +73,10 @@ pub async fn start(settings: &Settings, around: Surroundings, tasks: &Tasks) -> 
         .with("knob", Arc::new(Knobs::new(board.clone(), clock)))
         .with("clean_up", Arc::new(Cleaning(store.clone())))
         .with("invalidate", Arc::new(Invalidating(store.clone())));
+    let hands = match &redis {
+        Some(redis) => hands.with("redis_config", Arc::new(RedisConfig(redis.clone()))),
+        None => hands,
+    };
     let lease = Lease::new(store, clock, settings.node.to_string());
     let parts = Parts {
         rules: book.rules,
@@ -96,6 +104,9 @@ pub async fn start(settings: &Settings, around: Surroundings, tasks: &Tasks) -> 
     let (running, group) = (controller.clone(), tasks.clone());
     let work = async move {
         running.run(Box::new(eyes), &group);
+        if let Some(redis) = redis {
+            group.spawn_until_stopped(RedisSource::new(redis, &registry).run(history.clone(), clock));
+        }
         account.watch(&history, clock, &registry, &group);
         group.spawn_until_stopped(dispatcher.run(clock));
         group.stopping().cancelled().await;

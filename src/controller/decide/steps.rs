@@ -5,6 +5,7 @@ use std::{collections::BTreeMap, time::Duration};
 use super::{
     policy::{Act, SetKnob, Step},
     raw::{RawAws, RawBounds, RawCleanUp, RawInvalidate, RawSet, RawStep, Scalar},
+    redis_config,
     validate::{OUTSIDE, Reader},
 };
 use crate::{
@@ -180,6 +181,12 @@ impl<'a, 'b> Steps<'a, 'b> {
         }
         if raw.kind.value == "ecs" && raw.to.value.0.trim() == "0" {
             self.reader.wrong(&raw.to, "scaling a service to 0 is worse than most incidents. Use 1 or more".into());
+            return None;
+        }
+        if raw.kind.value == "redis_config"
+            && let Some(what) = redis_config::mistake(&raw.target.value, &raw.to.value.0)
+        {
+            self.reader.wrong(&raw.to, what);
             return None;
         }
         let (kind, target) = (raw.kind.value.clone(), raw.target.value.clone());

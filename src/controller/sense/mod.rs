@@ -12,4 +12,5 @@ pub mod history;
 pub mod logs;
 pub mod own;
 pub mod process;
+pub mod redis;
 pub mod ring;
