@@ -207,7 +207,7 @@ impl Taken<'_> {
     }
 
     /// The connection broke under the call.
-    pub(super) fn is_broken(&self) {
+    pub(super) fn broke(&self) {
         self.line.is_broken.store(true, Relaxed);
         self.pool.call.notify_one();
     }

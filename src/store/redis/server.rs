@@ -133,7 +133,7 @@ impl Server {
             }
         };
         if matches!(&answer, Err(why) if why.is_unrecoverable_error()) {
-            line.is_broken();
+            line.broke();
         }
         Ok((answer, live.address.clone()))
     }
@@ -341,7 +341,9 @@ impl Live {
     /// Whether the ear is alive and the server still what it was.
     async fn hears(&self, role: Role) -> bool {
         let mut ear = self.ear.clone();
-        matches!(timeout(DEADLINE, Hello::from(&mut ear, &self.address)).await, Ok(Ok(hello)) if hello.role == role)
+        let hello = timeout(DEADLINE, Hello::from(&mut ear, &self.address)).await;
+        // A replica that was promoted reads as well as before.
+        matches!(hello, Ok(Ok(hello)) if role == Role::Replica || hello.role == role)
     }
 }
 

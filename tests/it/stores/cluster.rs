@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use banto::store::{
     Lead, Put,
-    redis::{Options, Servers},
+    redis::{Connections, Options, Servers},
 };
 
 use super::{
@@ -16,7 +16,8 @@ use crate::support::redis::RedisCluster;
 
 fn options(cluster: &RedisCluster, prefix: &str) -> Options {
     let servers = Servers::Cluster { urls: cluster.urls()[..2].to_vec() };
-    Options { servers, prefix: prefix.into(), silence: LONG, ..Options::default() }
+    let connections = Connections { warm: 2, most: 4 };
+    Options { servers, prefix: prefix.into(), silence: LONG, connections, ..Options::default() }
 }
 
 async fn pair(cluster: &RedisCluster, prefix: &str) -> Pair {

@@ -68,7 +68,4 @@ async fn a_node_serves_from_a_full_redis_before_it_has_gone_through_it() {
         }
     }
     assert!(seen == 1 && pages > 100, "{seen} entries in {pages} steps");
-    let slowest = server.say("CONFIG GET slowlog-log-slower-than");
-    assert!(slowest.contains("10000"), "{slowest}");
-    assert!(!server.say("SLOWLOG GET 20").contains("SCAN"), "no step held Redis up for 10 ms");
 }

@@ -46,8 +46,9 @@ async fn an_invalidation_that_a_failover_lost_is_told_again_by_whoever_heard_it(
     let before = begin(&one.store, &["title:a"]).await;
     put(&one.store, "q", before.clone()).await;
     eventually("the replica has it", || async { sentinels.servers[1].say("KEYS *:e:*").starts_with("*1") }).await;
-    // The replica stands still: what the master says now it will never have heard.
+    // The replica stands still and its line is cut: what the master is told now it will never have heard.
     sentinels.servers[1].freeze();
+    assert!(sentinels.servers[0].say("CLIENT KILL TYPE replica").starts_with(":1"));
     two.store.invalidate(&[tag("title:a")]).await.expect("invalidate");
     eventually("the other node hears of it", || async { !has(&one.store, "q").await }).await;
     sentinels.servers[0].kill();
