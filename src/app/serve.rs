@@ -25,7 +25,7 @@ use super::{
     banner::Banner,
     node::{self, Admitted},
     reload::{self, Reload},
-    settings::{RedisSettings, Settings},
+    settings::Settings,
     shop::Shop,
     watch::{self, Surroundings},
 };
@@ -142,7 +142,7 @@ async fn start(settings: Settings, loaded: Loaded, tasks: &Tasks) -> Result<Arc<
     let Loaded { shop, book, knobs } = loaded;
     let (clock, dice) = (Clock::system(), Arc::new(Dice::fair()));
     let (registry, life) = (Arc::new(Registry::default()), dice.bits());
-    let store = open_store(&settings, clock, &dice, &registry, tasks).await?;
+    let (store, redis) = open_store(&settings, clock, &dice, &registry, tasks).await?;
     let board = Arc::new(Board::new(knobs));
     knob::shared::share(board.clone(), store.clone(), tasks).await;
     tasks.spawn_until_stopped(process::keep_looking(registry.clone(), clock));
@@ -159,7 +159,7 @@ async fn start(settings: Settings, loaded: Loaded, tasks: &Tasks) -> Result<Arc<
     let mut watch = None;
     if settings.role.watches() {
         let (board, store, registry, inbox) = (board.clone(), store.clone(), registry.clone(), inbox.clone());
-        let around = Surroundings { book, board, store, registry, inbox, clock, life };
+        let around = Surroundings { book, board, store, redis, registry, inbox, clock, life };
         watch = Some(watch::start(&settings, around, tasks).await?);
     }
     let names = settings.models.iter().map(|model| model.name.to_string());
@@ -279,7 +279,7 @@ async fn open_store(
     dice: &Arc<Dice>,
     registry: &Registry,
     tasks: &Tasks,
-) -> Result<Arc<dyn Store>, StartError> {
+) -> Result<(Arc<dyn Store>, Option<redis::Redis>), StartError> {
     std::fs::create_dir_all(&settings.state).map_err(|error| {
         StartError::Machine(format!(
             "cannot create {}: {error}. `state:` names another folder",
@@ -287,16 +287,14 @@ async fn open_store(
         ))
     })?;
     let machine = |error: &dyn std::fmt::Display| StartError::Machine(error.to_string());
-    if let Some(RedisSettings { url, prefix, silence }) = settings.redis.clone() {
-        let usual = redis::Options::default();
-        let silence = silence.unwrap_or(usual.silence);
-        let options = redis::Options { url, prefix, silence, entries: settings.limits.entries, ..usual };
+    if let Some(options) = settings.redis.clone() {
+        let options = redis::Options { entries: settings.limits.entries, ..options };
         let store =
             redis::Redis::connect(options, clock, dice.clone(), registry, tasks).map_err(|error| machine(&error))?;
         if !store.connected(REDIS_AT_START).await {
             warn!("Redis does not answer yet; the engine serves without it and goes on trying.");
         }
-        return Ok(Arc::new(Measured::new(store, registry)));
+        return Ok((Arc::new(Measured::new(store.clone(), registry)), Some(store)));
     }
     let limits = embedded::Limits {
         bytes: Bytes(settings.limits.cache),
@@ -305,7 +303,7 @@ async fn open_store(
     };
     let path = settings.state.join("cache.sqlite");
     let store = embedded::Embedded::open(&path, limits, clock, tasks).map_err(|error| machine(&error))?;
-    Ok(Arc::new(Measured::new(store, registry)))
+    Ok((Arc::new(Measured::new(store, registry)), None))
 }
 
 async fn stop_signal() {

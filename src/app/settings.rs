@@ -2,6 +2,7 @@
 
 pub mod embedder;
 mod nodes;
+mod redis;
 
 use std::{
     net::SocketAddr,
@@ -13,6 +14,7 @@ use serde::Deserialize;
 
 use self::embedder::{EmbedderSettings, RawEmbedder};
 pub use self::nodes::NodeSettings;
+use self::redis::RawRedis;
 use super::role::Role;
 use crate::{
     api::keys::Holder,
@@ -59,16 +61,6 @@ struct Raw {
 
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
-struct RawRedis {
-    url: Option<Spanned<String>>,
-    url_from: Option<RawSecret>,
-    #[serde(default = "prefix")]
-    prefix: String,
-    silence: Option<TimeSpan>,
-}
-
-#[derive(Debug, Deserialize)]
-#[serde(deny_unknown_fields)]
 struct RawKey {
     tenant: String,
     #[serde(default)]
@@ -109,10 +101,6 @@ impl Default for RawLimits {
     }
 }
 
-fn prefix() -> String {
-    "banto".into()
-}
-
 /// Settings that cannot be wrong.
 #[derive(Clone, Debug)]
 pub struct Settings {
@@ -125,7 +113,7 @@ pub struct Settings {
     /// The folder with the operator's `alarms/`, `policies/`, …; `None` for the shipped files.
     pub files: Option<PathBuf>,
     /// The shared store of a fleet; `None` for the embedded one.
-    pub redis: Option<RedisSettings>,
+    pub redis: Option<crate::store::redis::Options>,
     /// The models, the primary first.
     pub models: Vec<ModelSettings>,
     /// How questions become vectors.
@@ -159,23 +147,6 @@ pub struct ControllerSettings {
     pub logs: Vec<LogQuery>,
     /// Whom it tells.
     pub notify: NotifySettings,
-}
-
-/// Where the fleet's Redis is.
-#[derive(Clone)]
-pub struct RedisSettings {
-    /// `redis://…`; may hold a password, so it is never shown.
-    pub url: String,
-    /// What all keys start with.
-    pub prefix: String,
-    /// How long nothing may be heard before the engine goes on without it; `None` for the usual 8 ms.
-    pub silence: Option<Duration>,
-}
-
-impl std::fmt::Debug for RedisSettings {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("RedisSettings").field("prefix", &self.prefix).finish_non_exhaustive()
-    }
 }
 
 /// How much is let in and kept.
@@ -303,7 +274,7 @@ impl Raw {
         Settings {
             node: self.node.unwrap_or_else(|| default_node(listen)).into(),
             state: self.state.map_or_else(default_state, |state| folder.join(state)),
-            redis: self.redis.and_then(|redis| redis.validate(document, problems)),
+            redis: self.redis.and_then(|redis| redis.validate(document, folder, problems)),
             models: match &self.models {
                 Some(models) => models.validate(document, problems),
                 None => ["primary", "secondary"].map(ModelSettings::simulated).into(),
@@ -327,26 +298,6 @@ impl Raw {
             keys,
             token,
         }
-    }
-}
-
-impl RawRedis {
-    fn validate(self, document: &Document, problems: &mut Problems) -> Option<RedisSettings> {
-        let url = match (&self.url, &self.url_from) {
-            (Some(url), None) => {
-                if !url.value.starts_with("redis://") && !url.value.starts_with("rediss://") {
-                    problems
-                        .add(&document.place_of(url), "a Redis address starts with redis:// (or rediss:// for TLS)");
-                }
-                Some(url.value.clone())
-            }
-            (None, Some(secret)) => secret.fetch(document, problems),
-            _ => {
-                problems.add(&document.find("redis"), "say where Redis is: either `url:` or `url_from:`");
-                None
-            }
-        };
-        Some(RedisSettings { url: url?, prefix: self.prefix, silence: self.silence.map(|span| span.0) })
     }
 }
 

@@ -18,6 +18,7 @@ use crate::{
             cache::{Cleaning, Invalidating},
             journal::Journal,
             knobs::Knobs,
+            redis_config::RedisConfig,
         },
         decide::Limits,
         lease::Lease,
@@ -35,12 +36,13 @@ use crate::{
             fleet::EngineSource,
             history::History,
             own::Part,
+            redis::RedisSource,
             remote::RemoteSource,
         },
     },
     knob::board::Board,
     outbound::Outbound,
-    store::Store,
+    store::{Store, redis::Redis},
     tasks::Tasks,
     telemetry::registry::Registry,
 };
@@ -53,6 +55,8 @@ pub struct Surroundings {
     pub board: Arc<Board>,
     /// Where controllers agree on who acts.
     pub store: Arc<dyn Store>,
+    /// The same as a Redis, where it is one.
+    pub redis: Option<Redis>,
     /// The engine's metrics, and the controller's own.
     pub registry: Arc<Registry>,
     /// Events that come in.
@@ -71,7 +75,7 @@ const STORE_FIRST: Duration = Duration::from_secs(3);
 /// # Errors
 /// When the journal cannot be opened, or a channel cannot be built.
 pub async fn start(settings: &Settings, around: Surroundings, tasks: &Tasks) -> Result<Arc<dyn Watch>, StartError> {
-    let Surroundings { book, board, store, registry, inbox, clock, life } = around;
+    let Surroundings { book, board, store, redis, registry, inbox, clock, life } = around;
     let machine = |error: &dyn std::fmt::Display| StartError::Machine(error.to_string());
     let journal = Journal::open(&settings.state.join("journal.sqlite")).map_err(|error| machine(&error))?;
     let journal = Arc::new(journal);
@@ -80,6 +84,10 @@ pub async fn start(settings: &Settings, around: Surroundings, tasks: &Tasks) -> 
     let roster = Arc::new(roster(settings, &outbound));
     let hands = Hands::default().with("knob", Arc::new(Knobs::new(board.clone(), clock)));
     let hands = on_caches(hands, settings, &store, &roster);
+    let hands = match &redis {
+        Some(redis) => hands.with("redis_config", Arc::new(RedisConfig(redis.clone()))),
+        None => hands,
+    };
     // A name is not enough among processes that share a store: two of them may have been given the same.
     let me =
         if settings.redis.is_some() { format!("{}#{life:016x}", settings.node) } else { settings.node.to_string() };
@@ -115,6 +123,9 @@ pub async fn start(settings: &Settings, around: Surroundings, tasks: &Tasks) -> 
     let (running, group) = (controller, tasks.clone());
     let work = async move {
         running.run(Box::new(eyes), &group);
+        if let Some(redis) = redis {
+            group.spawn_until_stopped(RedisSource::new(redis, &registry).run(history.clone(), clock));
+        }
         account.watch(&history, clock, &registry, &group);
         group.spawn_until_stopped(in_step);
         group.spawn_until_stopped(dispatcher.run(clock));

@@ -19,6 +19,7 @@ use crate::{
 pub struct Measured<S> {
     store: S,
     get: Gate,
+    get_many: Gate,
     put: Gate,
     lead: Gate,
     invalidate: Gate,
@@ -60,6 +61,7 @@ impl<S: Store> Measured<S> {
         Self {
             store,
             get: gate("get"),
+            get_many: gate("get_many"),
             put: gate("put"),
             lead: gate("lead"),
             invalidate: gate("invalidate"),
@@ -74,6 +76,10 @@ impl<S: Store> Measured<S> {
 impl<S: Store> Store for Measured<S> {
     async fn get(&self, key: &Digest) -> Result<Option<Arc<Entry>>, StoreError> {
         self.get.pass(self.store.get(key)).await
+    }
+
+    async fn get_many(&self, keys: &[Digest]) -> Result<Vec<Option<Arc<Entry>>>, StoreError> {
+        self.get_many.pass(self.store.get_many(keys)).await
     }
 
     async fn put(&self, entry: Arc<Entry>) -> Result<Put, StoreError> {

@@ -95,7 +95,7 @@ pub enum Put {
 pub enum Change {
     /// A new entry.
     Stored(Arc<Entry>),
-    /// Entries with these tags are void.
+    /// Entries with these tags are void. Tags invalidated together may be told apart.
     Invalidated(Vec<Tag>),
     /// An entry is gone.
     Removed(Digest),
@@ -189,6 +189,22 @@ pub struct CleanUp {
 pub trait Store: Send + Sync {
     /// An entry by its key, fresh or stale; `None` when there is none, or one of its tags has moved on.
     async fn get(&self, key: &Digest) -> Result<Option<Arc<Entry>>, StoreError>;
+
+    /// Entries by their keys, in their order, in as few rounds of a network as there can be. A part that cannot be had is a
+    /// part of misses; an error only when nothing can.
+    async fn get_many(&self, keys: &[Digest]) -> Result<Vec<Option<Arc<Entry>>>, StoreError> {
+        let (mut entries, mut last) = (Vec::with_capacity(keys.len()), None);
+        for key in keys {
+            entries.push(self.get(key).await.unwrap_or_else(|why| {
+                last = Some(why);
+                None
+            }));
+        }
+        match last.filter(|_| entries.iter().all(Option::is_none)) {
+            Some(why) => Err(why),
+            None => Ok(entries),
+        }
+    }
 
     /// Keeps an entry until its `keep_until`, unless one of its tags has moved on.
     async fn put(&self, entry: Arc<Entry>) -> Result<Put, StoreError>;

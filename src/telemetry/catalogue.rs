@@ -113,9 +113,22 @@ catalogue! {
     CACHE_MEMORY = Gauge "cache.memory_utilization" Ratio [] "store": "Used share of the store's memory limit. Absent without a limit.";
     EVICTIONS = Counter "cache.evictions" None [] "store": "Entries removed to make room.";
     INVALIDATIONS = Counter "cache.invalidations" None ["result"] "store": "Invalidations by result: received, applied, failed.";
-    STORE_LATENCY = Distribution "store.latency" Seconds ["operation"] "store": "Duration of one store operation: get, put, lead, invalidate, take, document, upkeep.";
+    STORE_LATENCY = Distribution "store.latency" Seconds ["operation"] "store": "Duration of one store operation: get, get_many (all keys of one call), put, lead, invalidate, take, document, upkeep.";
     STORE_ERRORS = Counter "store.errors" None ["operation"] "store": "Store operations that failed or passed their deadline; the request went on without them.";
-    STORE_UP = Gauge "store.up" None [] "store": "1 while the shared store answers, 0 while the engine goes on without it.";
+    STORE_FAULTS = Counter "store.faults" None ["reason"] "store/redis": "What went wrong with Redis, by reason; each cost a hit or a write, never an answer: timeout, unreachable, full, read_only, loading, moving (a cluster moves slots), denied (access rights), wrong_type, refused, spoilt, other_form (of another version), foreign, too_long.";
+    STORE_CONNECTIONS = Gauge "store.connections" None [] "store/redis": "Open connections to Redis, of all servers, beside those that only listen.";
+    STORE_CONNECTIONS_USED = Gauge "store.connections_used" Ratio [] "store/redis": "Share of the connections there may be that were in use at once within the last second, for the busiest server.";
+    STORE_UP = Gauge "store.up" None [] "store": "1 while every server of the shared store answers, 0 while the engine goes on without one.";
+
+    // the fleet's Redis, as its masters say
+    REDIS_USED = Gauge "redis.used_memory" Bytes [] "controller/sense": "Memory in use, of all masters.";
+    REDIS_LIMIT = Gauge "redis.max_memory" Bytes [] "controller/sense": "The limit on it. Absent when a master has none.";
+    REDIS_MEMORY = Gauge "redis.memory_utilization" Ratio [] "controller/sense": "Used share of the limit, of the fullest master. Absent without a limit.";
+    REDIS_EVICTED = Counter "redis.evicted_keys" None [] "controller/sense": "Keys of every user of this Redis removed to make room.";
+    REDIS_HITS = Counter "redis.hits" None [] "controller/sense": "Reads of every user of this Redis that found something.";
+    REDIS_MISSES = Counter "redis.misses" None [] "controller/sense": "Reads of every user of this Redis that found nothing.";
+    REDIS_CLIENTS = Gauge "redis.connected_clients" None [] "controller/sense": "Clients of all masters.";
+    REDIS_LAG = Gauge "redis.replication_lag" Bytes [] "controller/sense": "How far the slowest replica is behind its master: what a failover would lose. Absent without a replica.";
 
     // coalescing
     IDENTICAL = Gauge "coalesce.identical_in_flight" None [] "engine/coalesce": "Requests waiting for the same answer, for the most wanted question on this node.";

@@ -9,13 +9,14 @@ pub mod journal;
 pub mod knobs;
 pub mod message;
 pub mod outbox;
+pub mod redis_config;
 mod rows;
 
 use std::{collections::BTreeMap, sync::Arc};
 
 use super::actuator::Actuator;
 
-/// The actuators of this installation, by the kind that policies name: `knob`, `clean_up`, `invalidate`, `ssm`, `ecs` …
+/// The actuators of this installation, by the kind that policies name: `knob`, `clean_up`, `invalidate`, `ssm`, `ecs`, `redis_config` …
 #[derive(Clone, Default)]
 pub struct Hands(BTreeMap<String, Arc<dyn Actuator>>);
 

@@ -11,6 +11,7 @@ pub mod episode;
 pub mod policy;
 mod progress;
 mod raw;
+pub mod redis_config;
 pub mod state;
 mod step;
 mod steps;

@@ -5,6 +5,7 @@ use std::{collections::BTreeMap, time::Duration};
 use super::{
     policy::{Act, SetKnob, Step},
     raw::{RawAws, RawBounds, RawCleanUp, RawInvalidate, RawSet, RawStep, Scalar},
+    redis_config,
     validate::{OUTSIDE, Reader},
 };
 use crate::{
@@ -210,6 +211,7 @@ fn unfit(raw: &RawAws) -> Option<(&Spanned<String>, String)> {
         "cdn_invalidation" if !to.split(',').all(|path| path.trim().starts_with('/')) => {
             Some((&raw.target, format!("`{to}` are no paths: each starts with `/`, as in `/product/*,/price/*`")))
         }
+        "redis_config" => redis_config::mistake(target, to).map(|what| (&raw.target, what)),
         _ => None,
     }
 }

@@ -34,6 +34,8 @@ pub const CLOUDWATCH: &str = "cloudwatch";
 pub const LOGS: &str = "logs";
 /// What was counted in logs: the metric is the log query's name, the dimension `code` one of its codes.
 pub const LOGS_NAMESPACE: &str = "Logs";
+/// The source that feeds our own metrics `redis.…`.
+pub const REDIS: &str = "redis";
 /// The sources that feed our own namespace are named `engine:NODE`.
 pub const ENGINE: &str = "engine:";
 
@@ -125,6 +127,9 @@ impl Series for History {
     fn gap(&self, query: &MetricQuery, now: Timestamp) -> Option<String> {
         let state = self.state();
         if query.namespace == OWN_NAMESPACE {
+            if query.metric.starts_with("redis.") {
+                return state.gaps.of(REDIS, now);
+            }
             // One node of several is no gap: the others' figures are true. All of them are.
             let (failing, nodes) = state.gaps.among(ENGINE, now);
             return (failing.len() == nodes && nodes > 0).then(|| failing.join("; "));

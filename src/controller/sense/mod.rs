@@ -12,5 +12,6 @@ pub mod history;
 pub mod logs;
 pub mod own;
 pub mod process;
+pub mod redis;
 pub mod remote;
 pub mod ring;

@@ -1,25 +1,80 @@
-//! Entries in Redis, and the ledger that says what they are without reading them.
+//! Entries in Redis: read alone or many at once, written, removed.
 
-use std::sync::Arc;
+use std::sync::{Arc, atomic::Ordering::Relaxed};
 
-use super::{LONGEST_LIFE, Node, link::Wait, message::Message};
+use futures_util::future::join_all;
+
+use super::{
+    LONGEST_LIFE, Node,
+    fault::Reason,
+    keys::{Shard, by_shard},
+    known::Known,
+    ledger,
+    message::Message,
+    pool::Wait,
+    value,
+};
 use crate::{
     clock::Timestamp,
     digest::Digest,
-    ids::IntentId,
-    store::{Change, CleanUp, Entry, Put, StoreError, Usage, encoding},
+    store::{Change, Entry, Put, StoreError, Tag},
 };
 
-/// Entries looked at or removed with one command.
+/// Entries removed with one command.
 const AT_ONCE: usize = 500;
 
 impl Node {
     pub(super) async fn get(&self, key: &Digest) -> Result<Option<Arc<Entry>>, StoreError> {
-        let value: Option<Vec<u8>> = self.link.ask(redis::cmd("GET").arg(self.keys.entry(key)), Wait::OnPath).await?;
-        let Some(value) = value else { return Ok(None) };
-        let entry = encoding::decode(&value)?;
-        self.learn_missing(entry.tags.iter().map(|(tag, _)| tag)).await?;
-        Ok(self.is_valid(&entry).then(|| Arc::new(entry)))
+        let Some(entry) = self.read(key, Wait::OnPath).await? else { return Ok(None) };
+        self.learn_missing(entry.tags.iter().map(|(tag, _)| tag), Wait::OnPath).await?;
+        Ok(self.is_valid(&self.known(), &entry).then(|| Arc::new(entry)))
+    }
+
+    /// Many at once: one round of the network for the entries, and one for tags that are not known. A part that cannot be
+    /// had is a part of misses; an error only when nothing can.
+    pub(super) async fn get_many(&self, keys: &[Digest], wait: Wait) -> Result<Vec<Option<Arc<Entry>>>, StoreError> {
+        let read = join_all(keys.iter().map(|key| self.read(key, wait))).await;
+        let mut failure = None;
+        let mut entries: Vec<_> = read
+            .into_iter()
+            .map(|entry| {
+                entry.unwrap_or_else(|why| {
+                    failure = Some(why);
+                    None
+                })
+            })
+            .collect();
+        if let Some(why) = failure.filter(|_| entries.iter().all(Option::is_none)) {
+            return Err(why);
+        }
+        let tags = entries.iter().flatten().flat_map(|entry| &entry.tags).map(|(tag, _)| tag);
+        // Entries whose tags stay unknown are not valid below.
+        let _ = self.learn_missing(tags, wait).await;
+        let known = self.known();
+        let valid = |entry: Entry| self.is_valid(&known, &entry).then(|| Arc::new(entry));
+        Ok(entries.iter_mut().map(|entry| entry.take().and_then(valid)).collect())
+    }
+
+    /// What stands under a key and can be read; from a replica first where that is wished. A replica's "nothing" is asked
+    /// of the master again, because whoever has just been given the lead must see what the last leader stored.
+    async fn read(&self, key: &Digest, wait: Wait) -> Result<Option<Entry>, StoreError> {
+        let mut command = redis::cmd("GETRANGE");
+        // One byte more than any that is written: whatever stands there, no more is read.
+        command.arg(self.keys.entry(key)).arg(0).arg(self.longest_value());
+        let shard = Shard::of(key);
+        if let Some(bytes) = self.ask_replica(shard, &command, wait).await
+            && let Some(entry) = self.decode(&bytes, key)
+        {
+            return Ok(Some(entry));
+        }
+        let bytes: Vec<u8> = self.ask(shard, &command, wait).await?;
+        Ok(if bytes.is_empty() { None } else { self.decode(&bytes, key) })
+    }
+
+    /// The entry in these bytes; what cannot be served is counted by reason and is not there.
+    fn decode(&self, bytes: &[u8], key: &Digest) -> Option<Entry> {
+        let entry = value::decode(bytes, key, self.longest_value());
+        entry.map_err(|why| self.faults.count(Reason::from(why))).ok()
     }
 
     pub(super) async fn put(&self, entry: Arc<Entry>) -> Result<Put, StoreError> {
@@ -28,137 +83,74 @@ impl Node {
         if life.is_zero() || entry.size() > self.options.largest.0 {
             return Ok(Put::Refused);
         }
-        if self.known().have_passed(&entry.tags, now) == Some(true) {
+        let place = ledger::place(&entry.intent, now + life, life);
+        let bytes = value::encode(&entry, &place)?;
+        if bytes.len() > self.longest_value() {
+            return Ok(Put::Refused);
+        }
+        if self.is_outdated(&entry, now).await? {
             return Ok(Put::Outdated);
         }
+        let shard = Shard::of(&entry.key);
         let message = Message::Stored { by: self.mark, key: entry.key }.encode();
-        let mut call = self.keys.ledger().into_iter().fold(self.scripts.put.call(), |call, key| call.key(key));
-        call = call.key(self.keys.entry(&entry.key)).arg(encoding::encode(&entry)?).number(life.as_millis().max(1));
-        call = call.number((now + life).0).arg(entry.key.0).number(entry.size()).arg(entry.intent.as_bytes());
-        call = call.number(self.options.entries).arg(self.keys.channel()).arg(message);
-        for (tag, generation) in &entry.tags {
-            call = call.key(self.keys.generation(tag)).number(generation);
-        }
-        let answer = match self.link.call::<String>(&call, Wait::Behind).await {
+        let has_room = self.count.load(Relaxed) < self.options.entries;
+        let call = self.scripts.put.call().key(self.keys.ledger(shard)).key(self.keys.entry(&entry.key));
+        let call = call.arg(bytes).number(life.as_millis().max(1)).arg(place).number(u8::from(has_room));
+        let call = call.arg(self.keys.channel()).arg(message);
+        let answer = match self.call::<String>(shard, &call, Wait::Behind).await {
             Err(StoreError::Refused(why)) if why.contains("OOM") => return Ok(Put::Refused),
             answer => answer?,
         };
-        let put = match answer.as_str() {
-            "stored" => Put::Stored,
-            "outdated" => Put::Outdated,
-            _ => Put::Refused,
-        };
-        if put == Put::Stored {
-            self.tell(Change::Stored(entry));
+        if answer == "refused" {
+            return Ok(Put::Refused);
         }
-        Ok(put)
+        self.count.fetch_add(u64::from(answer == "stored"), Relaxed);
+        self.tell_entry(&entry);
+        Ok(Put::Stored)
+    }
+
+    /// Whether one of the tags was invalidated since the fill began, as far as Redis says now.
+    async fn is_outdated(&self, entry: &Entry, now: Timestamp) -> Result<bool, StoreError> {
+        if entry.tags.is_empty() || self.known().have_passed(&entry.tags, now) == Some(true) {
+            return Ok(!entry.tags.is_empty());
+        }
+        let tags: Vec<Tag> = entry.tags.iter().map(|(tag, _)| tag.clone()).collect();
+        self.ask_generations(tags, Wait::Behind).await?;
+        Ok(self.known().have_passed(&entry.tags, now) != Some(false))
     }
 
     /// Removes entries; how many there were.
     pub(super) async fn drop_entries(&self, keys: &[Digest]) -> Result<u64, StoreError> {
-        let message = Message::Removed(keys.to_vec()).encode();
-        let mut call = self.keys.ledger().into_iter().fold(self.scripts.drop.call(), |call, key| call.key(key));
-        call = call.arg(self.keys.channel()).arg(message);
-        for key in keys {
-            call = call.key(self.keys.entry(key)).arg(key.0);
-        }
-        self.link.call(&call, Wait::Behind).await
-    }
-
-    /// Those of these entries that there are.
-    pub(super) async fn entries(&self, keys: &[Digest]) -> Result<Vec<Arc<Entry>>, StoreError> {
-        if keys.is_empty() {
-            return Ok(Vec::new());
-        }
-        let mut command = redis::cmd("MGET");
-        for key in keys {
-            command.arg(self.keys.entry(key));
-        }
-        let values: Vec<Option<Vec<u8>>> = self.link.ask(&command, Wait::Behind).await?;
-        // One that cannot be read is of another version's form: a miss here too.
-        let entries: Vec<_> = values.iter().flatten().filter_map(|value| encoding::decode(value).ok()).collect();
-        self.learn_missing(entries.iter().flat_map(|entry| &entry.tags).map(|(tag, _)| tag)).await?;
-        Ok(entries.into_iter().filter(|entry| self.is_valid(entry)).map(Arc::new).collect())
-    }
-
-    pub(super) async fn page(
-        &self,
-        cursor: Option<u64>,
-        most: usize,
-    ) -> Result<(Vec<Arc<Entry>>, Option<u64>), StoreError> {
-        let (next, about) = self.scan(cursor.unwrap_or(0), most).await?;
-        let keys: Vec<_> = about.into_iter().map(|(key, _)| key).collect();
-        let mut entries = Vec::new();
-        for keys in keys.chunks(AT_ONCE) {
-            entries.extend(self.entries(keys).await?);
-        }
-        Ok((entries, next))
-    }
-
-    /// Removes the entries of the plan's intents, and those that nobody read for so long as Redis tells (it does not when
-    /// it evicts by frequency).
-    pub(super) async fn clean_up(&self, plan: &CleanUp) -> Result<u64, StoreError> {
-        let (mut removed, mut cursor) = (0, 0);
-        loop {
-            let (next, about) = self.scan(cursor, AT_ONCE).await?;
-            let (mut low, rest): (Vec<_>, Vec<_>) =
-                about.into_iter().partition(|(_, intent)| plan.intents.contains(intent));
-            low.extend(self.unused(rest, plan).await?);
-            low.truncate(usize::try_from(plan.most - removed).unwrap_or(usize::MAX));
-            let low: Vec<_> = low.into_iter().map(|(key, _)| key).collect();
-            for keys in low.chunks(AT_ONCE) {
-                removed += self.drop_entries(keys).await?;
-            }
-            match next {
-                Some(next) if removed < plan.most => cursor = next,
-                _ => return Ok(removed),
+        let mut dropped = 0;
+        for (shard, keys) in by_shard(keys.iter().copied(), Shard::of) {
+            for keys in keys.chunks(AT_ONCE) {
+                let call = self.scripts.drop.call().key(self.keys.ledger(shard));
+                let call = keys.iter().fold(call, |call, key| call.key(self.keys.entry(key)));
+                let call = call.arg(self.keys.channel()).arg(Message::Removed(keys.to_vec()).encode());
+                dropped += self.call::<u64>(shard, &call, Wait::Behind).await?;
             }
         }
+        let _ = self.count.fetch_update(Relaxed, Relaxed, |count| Some(count.saturating_sub(dropped)));
+        Ok(dropped)
     }
 
-    pub(super) async fn usage(&self) -> Result<Usage, StoreError> {
-        let call = self.keys.ledger().into_iter().fold(self.scripts.usage.call(), |call, key| call.key(key));
-        let (entries, bytes): (u64, Vec<(String, u64)>) = self.link.call(&call, Wait::Behind).await?;
-        let info: String = self.link.ask(redis::cmd("INFO").arg("memory").arg("stats"), Wait::Behind).await?;
-        let field = |name: &str| info.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(':')?.parse().ok());
-        let limit = field("maxmemory").filter(|limit| *limit > 0);
-        let mut bytes: Vec<_> = bytes.into_iter().map(|(intent, bytes)| (IntentId::from(intent), bytes)).collect();
-        bytes.sort();
-        Ok(Usage {
-            entries,
-            bytes,
-            used_of: field("used_memory").zip(limit),
-            evictions: field("evicted_keys").unwrap_or(0),
-        })
-    }
-
-    /// Keys and intents of the ledger, a page at a time.
-    async fn scan(&self, cursor: u64, most: usize) -> Result<(Option<u64>, Vec<(Digest, IntentId)>), StoreError> {
-        let [_, about, _] = self.keys.ledger();
-        let mut command = redis::cmd("HSCAN");
-        command.arg(about).arg(cursor).arg("COUNT").arg(most);
-        let (next, page): (u64, Vec<(Vec<u8>, String)>) = self.link.ask(&command, Wait::Behind).await?;
-        let read = |(key, about): (Vec<u8>, String)| {
-            Some((Digest(key.try_into().ok()?), IntentId::from(about.split_once(':')?.1)))
-        };
-        Ok(((next > 0).then_some(next), page.into_iter().filter_map(read).collect()))
-    }
-
-    /// Those of these entries that nobody read for as long as the plan says.
-    async fn unused(
-        &self,
-        entries: Vec<(Digest, IntentId)>,
-        plan: &CleanUp,
-    ) -> Result<Vec<(Digest, IntentId)>, StoreError> {
-        let call = entries.iter().fold(self.scripts.idle.call(), |call, (key, _)| call.key(self.keys.entry(key)));
-        let idle: Vec<i64> = self.link.call(&call, Wait::Behind).await?;
-        let least = i64::try_from(plan.unused_for.as_secs()).unwrap_or(i64::MAX);
-        Ok(entries.into_iter().zip(idle).filter(|(_, idle)| *idle > least).map(|(entry, _)| entry).collect())
+    /// Tells listeners of an entry, unless it is void meanwhile. What is told is told while the knowledge is locked, so
+    /// that nobody hears of an entry after what voids it.
+    pub(super) fn tell_entry(&self, entry: &Arc<Entry>) {
+        let known = self.known();
+        if self.is_valid(&known, entry) {
+            self.tell(Change::Stored(entry.clone()));
+        }
     }
 
     /// Whether an entry may be served: not over, none of its tags moved on.
-    fn is_valid(&self, entry: &Entry) -> bool {
+    fn is_valid(&self, known: &Known, entry: &Entry) -> bool {
         let now: Timestamp = self.clock.now();
-        entry.keep_until > now && self.known().have_passed(&entry.tags, now) == Some(false)
+        entry.keep_until > now && known.have_passed(&entry.tags, now) == Some(false)
+    }
+
+    /// Bytes of the longest value that is written: what an entry of the largest size can take with its names around it.
+    fn longest_value(&self) -> usize {
+        usize::try_from(self.options.largest.0).unwrap_or(usize::MAX / 4).saturating_mul(2).saturating_add(16 << 10)
     }
 }

@@ -1,53 +1,52 @@
-//! Being one node of several: the connection is kept, what others did is heard, what Redis missed is told.
+//! Being one node of several: what others did is heard, what Redis missed is told, how things stand is shown.
 
-use std::{sync::Arc, time::Duration};
-
-use redis::{PushInfo, PushKind, RedisResult, Value, aio::MultiplexedConnection};
-use tokio::{sync::mpsc, time::timeout};
-use tracing::{info, warn};
-
-use super::{GENERATION_LIFE, Node, link::Wait, message::Message, scripts::Call};
-use crate::{
-    digest::Digest,
-    store::{Change, StoreError, Tag},
+use std::{
+    sync::{Arc, atomic::Ordering::Relaxed},
+    time::Duration,
 };
 
-/// Pause before a new connection: from the first to the longest, doubling, each shortened by chance so that a fleet does
-/// not come back at once.
-const FIRST_PAUSE: Duration = Duration::from_millis(50);
-const LONGEST_PAUSE: Duration = Duration::from_secs(1);
-/// How often what Redis missed is told again, beside every time that the link comes up.
+use tokio::{sync::mpsc, time::timeout};
+
+use super::{
+    Node,
+    keys::Shard,
+    message::Message,
+    pool::Wait,
+    server::{Role, Server},
+};
+use crate::{
+    digest::Digest,
+    store::Change,
+    telemetry::{
+        catalogue::{STORE_CONNECTIONS, STORE_CONNECTIONS_USED, STORE_UP},
+        metric::Gauge,
+        registry::Registry,
+    },
+};
+
+/// How often what Redis missed is told again, beside every time that a server comes up.
 const CATCH_UP: Duration = Duration::from_secs(5);
-/// Entries fetched with one command.
+/// How often gauges are brought up to date.
+const SHOW: Duration = Duration::from_secs(1);
+/// How often old generations are looked for; each node takes its own time between these.
+const PRUNE: [Duration; 2] = [Duration::from_secs(6 * 3_600), Duration::from_secs(12 * 3_600)];
+/// Entries fetched with one round.
 const FETCHED_AT_ONCE: usize = 64;
 
-/// Connects, listens, and connects anew, for ever.
-pub(super) async fn keep_connected(node: Arc<Node>) {
-    let mut pause = FIRST_PAUSE;
-    let mut was_told = false;
-    loop {
-        match connect(&node).await {
-            Ok(()) => {
-                info!(prefix = node.options.prefix, "Redis is connected.");
-                (pause, was_told) = (FIRST_PAUSE, false);
-                // What was held until now may have missed an invalidation.
-                node.tell(Change::Lost);
-                tokio::select! {
-                    () = node.link.attend() => {}
-                    () = catch_up(&node) => {}
-                }
-                warn!("Redis does not answer; going on without it.");
-                node.known().forget();
-                node.tell(Change::Lost);
-                node.waiting.wake_all();
-            }
-            Err(why) if !std::mem::replace(&mut was_told, true) => {
-                warn!(error = %why, "Redis cannot be connected; going on without it and trying on.");
-            }
-            Err(_) => {}
-        }
-        tokio::time::sleep(node.dice.between(pause / 2, pause)).await;
-        pause = LONGEST_PAUSE.min(pause * 2);
+/// What is shown.
+pub(super) struct Meters {
+    up: Arc<Gauge>,
+    connections: Arc<Gauge>,
+    used: Arc<Gauge>,
+}
+
+impl Meters {
+    pub(super) fn new(registry: &Registry) -> Self {
+        let up = registry.gauge(&STORE_UP, &[]);
+        up.set(0.0);
+        let [connections, used] =
+            [&STORE_CONNECTIONS, &STORE_CONNECTIONS_USED].map(|metric| registry.gauge(metric, &[]));
+        Self { up, connections, used }
     }
 }
 
@@ -55,134 +54,88 @@ pub(super) async fn keep_connected(node: Arc<Node>) {
 pub(super) async fn fetch(node: Arc<Node>, mut wanted: mpsc::Receiver<Digest>) {
     let mut keys = Vec::new();
     while wanted.recv_many(&mut keys, FETCHED_AT_ONCE).await > 0 {
-        match node.entries(&keys).await {
-            Ok(entries) => entries.into_iter().for_each(|entry| node.tell(Change::Stored(entry))),
+        match node.get_many(&keys, Wait::Behind).await {
+            Ok(entries) => entries.iter().flatten().for_each(|entry| node.tell_entry(entry)),
             Err(_) => node.tell(Change::Lost),
         }
         keys.clear();
     }
 }
 
-async fn connect(node: &Arc<Node>) -> RedisResult<()> {
-    let listener = Arc::downgrade(node);
-    let on_push = move |push: PushInfo| {
-        if let Some(node) = listener.upgrade() {
-            node.hear(push);
-        }
-    };
-    node.link.connect(on_push, |connection| prepare(node, connection)).await
-}
-
-/// Listens, brings the scripts, and forgets what was known.
-async fn prepare(node: &Node, mut connection: MultiplexedConnection) -> RedisResult<()> {
-    connection.subscribe(node.keys.channel()).await?;
-    for script in node.scripts.all() {
-        script.load().query_async::<()>(&mut connection).await?;
-    }
-    node.known().forget();
-    Ok(())
-}
-
-/// Tells Redis, for ever, of the invalidations it missed while it was away or in doubt.
-async fn catch_up(node: &Node) {
+/// Tells Redis, for ever, of the invalidations it missed while it was away or in doubt, or has lost.
+pub(super) async fn pay(node: Arc<Node>) {
     loop {
-        let turned = node.link.turned.notified();
-        let unsent = node.known().unsent();
-        let tags: Vec<_> = unsent.keys().cloned().collect();
-        if !tags.is_empty()
-            && let Ok(generations) = node.link.call::<Vec<u64>>(&node.invalidation(&tags), Wait::Behind).await
-        {
-            node.known().sent(&unsent);
-            node.take_over(tags.into_iter().zip(generations).collect());
+        node.pay().await;
+        let _ = timeout(CATCH_UP, node.owes.notified()).await;
+    }
+}
+
+/// Shows how things stand, counts entries when there seems to be no room, and clears away old generations.
+pub(super) async fn look_after(node: Arc<Node>) {
+    let next_prune = || tokio::time::Instant::now() + node.dice.between(PRUNE[0], PRUNE[1]);
+    let mut prune_at = next_prune();
+    loop {
+        node.show_up();
+        node.show_connections();
+        if node.count.load(Relaxed) >= node.options.entries {
+            let _ = node.usage().await;
         }
-        let _ = timeout(CATCH_UP, turned).await;
+        if tokio::time::Instant::now() >= prune_at {
+            let _ = node.prune().await;
+            prune_at = next_prune();
+        }
+        tokio::time::sleep(SHOW).await;
     }
 }
 
 impl Node {
-    /// Makes every entry with one of these tags void, here at once, elsewhere as soon as Redis is told.
-    pub(super) async fn invalidate(&self, tags: &[Tag]) -> Result<(), StoreError> {
-        if tags.is_empty() {
-            return Ok(());
+    /// A server came up or went down.
+    pub(super) fn turned(self: &Arc<Self>, role: Role) {
+        if role == Role::Master {
+            self.lose_touch();
+            self.waiting.wake_all();
+            self.lacks.notify_one();
         }
-        match self.link.call::<Vec<u64>>(&self.invalidation(tags), Wait::Behind).await {
-            Ok(generations) => {
-                self.take_over(tags.iter().cloned().zip(generations).collect());
-                Ok(())
-            }
-            Err(why) => {
-                if !self.known().hold(tags, self.clock.now()) {
-                    warn!("Too many invalidations wait for Redis; the last ones will not reach other nodes.");
-                }
-                self.tell(Change::Invalidated(tags.to_vec()));
-                Err(why)
-            }
-        }
+        self.show_up();
+        self.turn.notify_waiters();
     }
 
-    /// Learns the generations of those tags that are not known.
-    pub(super) async fn learn_missing(&self, tags: impl Iterator<Item = &Tag>) -> Result<(), StoreError> {
-        let missing: Vec<_> = {
-            let known = self.known();
-            tags.filter(|tag| known.of(tag).is_none()).cloned().collect()
-        };
-        if missing.is_empty() {
-            return Ok(());
-        }
-        let mut command = redis::cmd("MGET");
-        for tag in &missing {
-            command.arg(self.keys.generation(tag));
-        }
-        let generations: Vec<Option<u64>> = self.link.ask(&command, Wait::OnPath).await?;
-        let mut known = self.known();
-        for (tag, generation) in missing.iter().zip(generations) {
-            known.learn(tag, generation.unwrap_or(0));
-        }
-        Ok(())
+    pub(super) fn show_up(&self) {
+        self.meters.up.set(f64::from(u8::from(self.map.load().is_up())));
+        self.turn.notify_waiters();
     }
 
-    fn invalidation(&self, tags: &[Tag]) -> Call<'_> {
-        let call = self.scripts.invalidate.call().number(GENERATION_LIFE.as_millis()).arg(self.keys.channel());
-        tags.iter().fold(call, |call, tag| call.key(self.keys.generation(tag)).arg(tag.0.as_bytes()))
-    }
-
-    /// Hears a push. Called while the connection is read: must not wait.
-    fn hear(&self, push: PushInfo) {
-        match push.kind {
-            PushKind::Disconnection => self.link.give_up(),
-            PushKind::Message => {
-                if let Some(Value::BulkString(bytes)) = push.data.get(1)
-                    && let Some(message) = Message::decode(bytes)
-                {
-                    self.follow(message);
-                }
-            }
-            _ => {}
+    /// The open connections of all servers, and the used share of those of the busiest.
+    fn show_connections(&self) {
+        let map = self.map.load();
+        let (mut open, mut used) = (0, 0.0_f64);
+        for (connections, peak, most) in map.all().map(|server| server.connections()) {
+            open += connections;
+            used = used.max(peak as f64 / most as f64);
         }
+        self.meters.connections.set(open as f64);
+        self.meters.used.set(used);
     }
 
-    fn follow(&self, message: Message) {
-        match message {
-            Message::Stored { by, .. } if by == self.mark => {}
-            Message::Stored { key, .. } => {
+    /// Hears what a node did, by the ear at `server`. Called while the connection is read: must not wait.
+    pub(super) fn hear(&self, server: &Arc<Server>, bytes: &[u8]) {
+        match Message::decode(bytes) {
+            Some(Message::Stored { by, key }) if by != self.mark && self.is_of(server, &key) => {
                 if self.changes.receiver_count() > 0 && self.fetches.try_send(key).is_err() {
                     self.tell(Change::Lost);
                 }
             }
-            Message::Removed(keys) => keys.into_iter().for_each(|key| self.tell(Change::Removed(key))),
-            Message::Released(key) => self.waiting.wake(&key),
-            Message::Written(name) => self.tell(Change::Written(name.into())),
-            Message::Invalidated(tags) => self.take_over(tags),
+            Some(Message::Stored { .. }) | None => {}
+            Some(Message::Removed(keys)) => keys.into_iter().for_each(|key| self.tell(Change::Removed(key))),
+            Some(Message::Released(key)) => self.waiting.wake(&key),
+            Some(Message::Written(name)) => self.tell(Change::Written(name.into())),
+            Some(Message::Invalidated(tags)) => self.take_over(tags),
         }
     }
 
-    /// Takes over new generations, and tells if they are news: an invalidation of this node is heard twice.
-    fn take_over(&self, tags: Vec<(Tag, u64)>) {
-        let mut known = self.known();
-        let is_news = tags.iter().fold(false, |news, (tag, generation)| known.learn(tag, *generation) || news);
-        drop(known);
-        if is_news {
-            self.tell(Change::Invalidated(tags.into_iter().map(|(tag, _)| tag).collect()));
-        }
+    /// Whether a server holds this entry. In a cluster every server passes on what the others say: an invalidation heard
+    /// twice does no harm, but each entry is fetched once.
+    fn is_of(&self, server: &Arc<Server>, key: &Digest) -> bool {
+        self.map.load().master(Shard::of(key)).is_some_and(|master| Arc::ptr_eq(master, server))
     }
 }

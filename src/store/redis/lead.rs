@@ -11,7 +11,7 @@ use tokio::{
     time::{Instant, timeout_at},
 };
 
-use super::{Node, link::Wait, message::Message};
+use super::{Node, keys::Shard, message::Message, pool::Wait};
 use crate::{
     digest::Digest,
     store::{Fence, Lead, StoreError, Waited},
@@ -65,19 +65,19 @@ impl Node {
     pub(super) async fn lead(&self, key: &Digest, lease: Duration) -> Result<Lead, StoreError> {
         let token = self.dice.bits();
         let call = self.scripts.lead.call().key(self.keys.lead(key)).number(token).number(lease.as_millis().max(1));
-        let granted: bool = self.link.call(&call, Wait::OnPath).await?;
+        let granted: bool = self.call(Shard::of(key), &call, Wait::OnPath).await?;
         Ok(if granted { Lead::Granted(Fence { key: *key, token }) } else { Lead::Taken })
     }
 
     pub(super) async fn renew(&self, fence: &Fence, lease: Duration) -> Result<bool, StoreError> {
         let call = self.scripts.renew.call().key(self.keys.lead(&fence.key)).number(fence.token);
-        self.link.call(&call.number(lease.as_millis().max(1)), Wait::Behind).await
+        self.call(Shard::of(&fence.key), &call.number(lease.as_millis().max(1)), Wait::Behind).await
     }
 
     pub(super) async fn release(&self, fence: &Fence) -> Result<(), StoreError> {
         let call = self.scripts.release.call().key(self.keys.lead(&fence.key)).number(fence.token);
         let call = call.arg(self.keys.channel()).arg(Message::Released(fence.key).encode());
-        self.link.call(&call, Wait::Behind).await
+        self.call(Shard::of(&fence.key), &call, Wait::Behind).await
     }
 
     pub(super) async fn released(&self, key: &Digest, most: Duration) -> Result<Waited, StoreError> {
@@ -87,7 +87,9 @@ impl Node {
         loop {
             // Before asking, so that no release falls between the answer and the wait.
             let released = place.bell.notified();
-            let left: i64 = self.link.ask(redis::cmd("PTTL").arg(self.keys.lead(key)), Wait::OnPath).await?;
+            let mut command = redis::cmd("PTTL");
+            command.arg(self.keys.lead(key));
+            let left: i64 = self.ask(Shard::of(key), &command, Wait::OnPath).await?;
             if left <= 0 {
                 return Ok(if has_seen_it { Waited::Expired } else { Waited::Released });
             }

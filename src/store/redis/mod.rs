@@ -1,88 +1,81 @@
-//! The store that nodes share: Redis or Valkey 7 and later, one server or a failover endpoint.
+//! The store that nodes share: Redis or Valkey 7 and later; one server or a failover endpoint, sentinels, or a cluster.
 //!
-//! - Entries are MessagePack under a TTL; a put compares the generations of its tags inside Redis, so that no fill that
-//!   began before an invalidation can write an old answer back, whatever the order of messages.
-//! - Generations are known in process and pushed (`known`); a broken connection voids what is held ([`Change::Lost`]).
+//! - Everything is dealt out to shards (`keys`); a map says which server holds which (`map`, `route`), and each server is
+//!   watched by itself (`server`), so that one that is away costs only what it holds.
+//! - Entries are MessagePack under a TTL and carry the generations that their tags had when the fill began; whoever reads
+//!   one compares, so that no fill that began before an invalidation brings an old answer back, whatever the order of
+//!   messages and wherever the two are kept (`tags`).
+//! - Generations are known in process and pushed (`known`); a broken ear puts all of it in question ([`Change::Lost`]).
 //! - Leads are leases under a random token; a release is pushed to those who wait for it.
-//! - Away, frozen or full, Redis costs hit rate (`link`): calls fail at once, invalidations count on this node and are
-//!   told later.
+//! - Away, frozen, full, moving or spoilt, Redis costs hit rate: calls fail at once, what cannot be served is a miss with
+//!   a reason (`fault`), invalidations count on this node and are told later.
 
+mod dial;
 mod entries;
+mod fault;
 mod fleet;
 mod keys;
 mod known;
 mod lead;
-mod link;
+mod ledger;
+mod map;
 mod message;
+mod operate;
+mod options;
+mod place;
+mod pool;
+mod route;
 mod scripts;
+mod server;
+mod slots;
+mod survey;
+mod tags;
+mod value;
 
 use std::{
-    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    sync::{Arc, Mutex, MutexGuard, PoisonError, atomic::AtomicU64},
     time::Duration,
 };
 
+use arc_swap::ArcSwap;
 use async_trait::async_trait;
-use redis::{Client, IntoConnectionInfo, ProtocolVersion};
 use tokio::{
-    sync::{broadcast, mpsc},
+    sync::{Notify, broadcast, mpsc},
     time::timeout,
 };
+use tracing::warn;
 
-use super::{
-    Change, CleanUp, Entry, Fence, Lead, Put, SharedDocument, Store, StoreError, Tag, Usage, Waited, embedded,
+use self::{
+    dial::{Dialer, Target},
+    fault::Faults,
+    fleet::Meters,
+    keys::{Keys, Shard},
+    known::Known,
+    lead::Waiting,
+    map::Map,
+    message::Message,
+    place::{Place, Sentinels},
+    pool::Wait,
+    scripts::Scripts,
+    server::{Role, Server},
 };
-use crate::{
-    clock::Clock,
-    dice::Dice,
-    digest::Digest,
-    tasks::Tasks,
-    telemetry::{catalogue::STORE_UP, registry::Registry},
-    units::Bytes,
+pub use self::{
+    operate::Condition,
+    options::{Connections, Options, Servers, Tls},
 };
-use keys::Keys;
-use known::Known;
-use lead::Waiting;
-use link::{Link, Wait};
-use scripts::Scripts;
+use super::{Change, CleanUp, Entry, Fence, Lead, Put, SharedDocument, Store, StoreError, Tag, Usage, Waited};
+use crate::{clock::Clock, dice::Dice, digest::Digest, tasks::Tasks, telemetry::registry::Registry};
 
+/// Longest wait for any answer, and for a connection.
+const DEADLINE: Duration = Duration::from_millis(500);
 /// No entry is kept longer, and every generation is.
 const LONGEST_LIFE: Duration = Duration::from_secs(30 * 86_400);
-const GENERATION_LIFE: Duration = Duration::from_secs(31 * 86_400);
 /// Changes a listener may lag behind before it has missed some.
 const CHANGES: usize = 4_096;
 /// Entries of other nodes that may wait to be fetched.
 const FETCHES: usize = 4_096;
 
-/// Which Redis, and how much of it.
-#[derive(Clone, Debug)]
-pub struct Options {
-    /// `redis://[user:password@]host:port[/db]`.
-    pub url: String,
-    /// Begins every key; nodes that share answers share it.
-    pub prefix: String,
-    /// Entries; at the cap new ones are refused.
-    pub entries: u64,
-    /// Bytes of one entry; a larger one is refused.
-    pub largest: Bytes,
-    /// How long nothing may be heard before Redis is in doubt: the most a request loses while that is noticed.
-    pub silence: Duration,
-}
-
-impl Default for Options {
-    fn default() -> Self {
-        let limits = embedded::Limits::default();
-        Self {
-            url: "redis://127.0.0.1:6379".into(),
-            prefix: "banto".into(),
-            entries: limits.entries,
-            largest: limits.largest,
-            // A timer may be 2 ms late: together within the 10 ms that a request may lose.
-            silence: Duration::from_millis(8),
-        }
-    }
-}
-
-/// The shared store. Clones share the connection.
+/// The shared store. Clones share the connections.
 #[derive(Clone)]
 pub struct Redis(Arc<Node>);
 
@@ -90,23 +83,37 @@ struct Node {
     options: Options,
     keys: Keys,
     scripts: Scripts,
-    link: Link,
+    dialer: Dialer,
+    map: ArcSwap<Map>,
     known: Mutex<Known>,
     waiting: Waiting,
     changes: broadcast::Sender<Change>,
     fetches: mpsc::Sender<Digest>,
     clock: Clock,
     dice: Arc<Dice>,
+    tasks: Tasks,
+    faults: Faults,
+    meters: Meters,
     /// This node's mark on what it stores.
     mark: u64,
+    /// Entries that there are, as last counted, and those put since.
+    count: AtomicU64,
+    /// Why a server cannot be connected, if so.
+    trouble: Mutex<Option<String>>,
+    /// Rung when the map may be wrong or a server is away.
+    lacks: Notify,
+    /// Rung when Redis may be owed invalidations.
+    owes: Notify,
+    /// Rung when a server comes up or goes down.
+    turn: Notify,
 }
 
 impl Redis {
-    /// A store on this Redis. Returns at once: the connection is made, kept and made anew in the background, and until it
-    /// stands every call fails at once. [`connected`](Self::connected) waits for it.
+    /// A store on this Redis. Returns at once: connections are made, kept and made anew in the background, and until they
+    /// stand every call fails at once. [`connected`](Self::connected) waits for it.
     ///
     /// # Errors
-    /// The URL is none.
+    /// An address is none, the prefix has characters that keys may not have, or certificates cannot be read.
     pub fn connect(
         options: Options,
         clock: Clock,
@@ -114,13 +121,15 @@ impl Redis {
         registry: &Registry,
         tasks: &Tasks,
     ) -> Result<Self, StoreError> {
-        let client = client(&options.url).map_err(|why| StoreError::Refused(why.to_string()))?;
+        check(&options)?;
+        let targets = options.targets()?;
+        let first = targets.first().ok_or_else(|| StoreError::Refused("no address of a Redis is named".into()))?;
         let (fetches, wanted) = mpsc::channel(FETCHES);
         let node = Arc::new(Node {
             keys: Keys::new(&options.prefix),
-            link: Link::new(client, options.silence, registry.gauge(&STORE_UP, &[])),
-            options,
+            dialer: options.dialer(first)?,
             scripts: Scripts::new(),
+            map: ArcSwap::default(),
             known: Mutex::default(),
             waiting: Waiting::default(),
             changes: broadcast::Sender::new(CHANGES),
@@ -128,19 +137,29 @@ impl Redis {
             clock,
             mark: dice.bits(),
             dice,
+            tasks: tasks.clone(),
+            faults: Faults::new(registry),
+            meters: Meters::new(registry),
+            count: AtomicU64::new(0),
+            trouble: Mutex::default(),
+            lacks: Notify::new(),
+            owes: Notify::new(),
+            turn: Notify::new(),
+            options,
         });
-        tasks.spawn_until_stopped(fleet::keep_connected(node.clone()));
+        node.find_servers(&targets)?;
         tasks.spawn_until_stopped(fleet::fetch(node.clone(), wanted));
+        tasks.spawn_until_stopped(fleet::pay(node.clone()));
+        tasks.spawn_until_stopped(fleet::look_after(node.clone()));
         Ok(Self(node))
     }
 
-    /// Waits for the connection, at most `most`; whether it stands.
+    /// Waits until every server that is needed answers, at most `most`; whether they do.
     pub async fn connected(&self, most: Duration) -> bool {
-        let link = &self.0.link;
         let up = async {
             loop {
-                let turned = link.turned.notified();
-                if link.is_up() {
+                let turned = self.0.turn.notified();
+                if self.0.map.load().is_up() {
                     return;
                 }
                 turned.await;
@@ -148,19 +167,72 @@ impl Redis {
         };
         timeout(most, up).await.is_ok()
     }
+
+    /// Why a server could not be connected the last time that this was tried, and what to do; `None` when all can.
+    pub fn trouble(&self) -> Option<String> {
+        self.0.trouble.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
 }
 
-/// A client that speaks RESP3, which carries pushes and answers on one connection.
-fn client(url: &str) -> redis::RedisResult<Client> {
-    let info = url.into_connection_info()?;
-    let settings = info.redis_settings().clone().set_protocol(ProtocolVersion::RESP3);
-    let tcp = info.tcp_settings().clone().set_nodelay(true);
-    Client::open(info.set_redis_settings(settings).set_tcp_settings(tcp))
+fn check(options: &Options) -> Result<(), StoreError> {
+    let is_plain = |byte: u8| byte.is_ascii_alphanumeric() || b"_-.".contains(&byte);
+    if options.prefix.is_empty() || !options.prefix.bytes().all(is_plain) {
+        let prefix = &options.prefix;
+        return Err(StoreError::Refused(format!(
+            "`{prefix}` cannot begin keys: use letters, digits, `_`, `-` and `.`"
+        )));
+    }
+    Ok(())
 }
 
 impl Node {
+    /// Starts to talk to the servers, or to look for them.
+    fn find_servers(self: &Arc<Self>, targets: &[Target]) -> Result<(), StoreError> {
+        let addresses: Vec<_> = targets.iter().map(|target| target.address.clone()).collect();
+        let (master, replica) = match &self.options.servers {
+            Servers::Cluster { .. } => {
+                self.tasks.spawn_until_stopped(map::follow(self.clone(), addresses));
+                return Ok(());
+            }
+            Servers::Sentinels { master, .. } => {
+                let Some(first) = targets.first() else { return Ok(()) };
+                let dialer = self.options.sentinel_dialer(first)?;
+                let sentinels = Arc::new(Sentinels { addresses, master: master.clone(), dialer });
+                let replica = Place::NamedReplica(sentinels.clone());
+                (Place::Named(sentinels), self.options.from_replicas.then_some(replica))
+            }
+            Servers::One { reader, .. } => {
+                let Some(first) = addresses.into_iter().next() else { return Ok(()) };
+                let reader = reader.as_deref().map(Target::read).transpose()?;
+                (Place::One(first), reader.filter(|_| self.options.from_replicas).map(|r| Place::One(r.address)))
+            }
+        };
+        let replica = replica.map(|place| Server::new(place, Role::Replica));
+        self.map.store(Arc::new(Map::of_one(Server::new(master, Role::Master), replica)));
+        self.map.load().all().for_each(|server| self.start(server.clone()));
+        Ok(())
+    }
+
+    /// Talks to a server from now on.
+    fn start(self: &Arc<Self>, server: Arc<Server>) {
+        self.tasks.spawn_until_stopped(server.run(self.clone()));
+    }
+
     fn known(&self) -> MutexGuard<'_, Known> {
         self.known.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Notes why a server cannot be connected, and tells an operator once.
+    fn in_trouble(&self, why: String) {
+        let mut trouble = self.trouble.lock().unwrap_or_else(PoisonError::into_inner);
+        if trouble.as_ref() != Some(&why) {
+            warn!(error = why, "Redis cannot be connected; going on without it and trying on.");
+            *trouble = Some(why);
+        }
+    }
+
+    fn out_of_trouble(&self) {
+        *self.trouble.lock().unwrap_or_else(PoisonError::into_inner) = None;
     }
 
     fn tell(&self, change: Change) {
@@ -170,21 +242,22 @@ impl Node {
 
     async fn take(&self, budget: &str, per_minute: u64) -> Result<bool, StoreError> {
         let call = self.scripts.take.call().key(self.keys.budget(budget)).number(per_minute);
-        self.link.call(&call, Wait::OnPath).await
+        self.call(Shard::of_name(budget), &call, Wait::OnPath).await
     }
 
     async fn document(&self, name: &str) -> Result<Option<SharedDocument>, StoreError> {
         let mut command = redis::cmd("HMGET");
         command.arg(self.keys.document(name)).arg("version").arg("content");
-        let (version, content): (Option<u64>, Option<Vec<u8>>) = self.link.ask(&command, Wait::Behind).await?;
+        let (version, content): (Option<u64>, Option<Vec<u8>>) =
+            self.ask(Shard::of_name(name), &command, Wait::Behind).await?;
         Ok(version.zip(content).map(|(version, content)| SharedDocument { version, content }))
     }
 
     async fn write_document(&self, name: &str, expect: u64, content: &[u8]) -> Result<Option<u64>, StoreError> {
-        let message = message::Message::Written(name.to_owned()).encode();
+        let message = Message::Written(name.to_owned()).encode();
         let call = self.scripts.write_document.call().key(self.keys.document(name)).number(expect).arg(content);
         let call = call.arg(self.keys.channel()).arg(message);
-        let version: u64 = self.link.call(&call, Wait::Behind).await?;
+        let version: u64 = self.call(Shard::of_name(name), &call, Wait::Behind).await?;
         Ok((version > 0).then_some(version))
     }
 }
@@ -195,6 +268,10 @@ impl Store for Redis {
         self.0.get(key).await
     }
 
+    async fn get_many(&self, keys: &[Digest]) -> Result<Vec<Option<Arc<Entry>>>, StoreError> {
+        self.0.get_many(keys, Wait::OnPath).await
+    }
+
     async fn put(&self, entry: Arc<Entry>) -> Result<Put, StoreError> {
         self.0.put(entry).await
     }
@@ -203,9 +280,9 @@ impl Store for Redis {
         self.0.drop_entries(&[*key]).await.map(drop)
     }
 
-    /// Those that are neither known nor to be had are taken for never invalidated: a put compares inside Redis.
+    /// Those that are neither known nor to be had are noted as older than any: nobody will serve what such a fill writes.
     async fn generations(&self, tags: &[Tag]) -> Result<Vec<u64>, StoreError> {
-        let _ = self.0.learn_missing(tags.iter()).await;
+        let _ = self.0.learn_missing(tags.iter(), Wait::OnPath).await;
         let known = self.0.known();
         Ok(tags.iter().map(|tag| known.of(tag).unwrap_or(0)).collect())
     }

@@ -14,43 +14,61 @@ pub(super) struct Lua {
 pub(super) struct Scripts {
     pub(super) put: Lua,
     pub(super) drop: Lua,
-    pub(super) usage: Lua,
-    pub(super) idle: Lua,
+    pub(super) about: Lua,
+    pub(super) generations: Lua,
     pub(super) invalidate: Lua,
+    pub(super) prune: Lua,
     pub(super) lead: Lua,
     pub(super) renew: Lua,
     pub(super) release: Lua,
     pub(super) take: Lua,
     pub(super) write_document: Lua,
+    pub(super) rehearse: Lua,
 }
 
 /// Refused by a Redis that is full.
 const WHILE_THERE_IS_ROOM: &str = "#!lua\n";
 /// Small, and needed most when Redis is full.
 const ALSO_WHEN_FULL: &str = "#!lua flags=allow-oom\n";
-const LEDGER: &str = include_str!("lua/ledger.lua");
+const STRIKE: &str = include_str!("lua/strike.lua");
+const SINCE: &str = include_str!("lua/since.lua");
 
 impl Scripts {
     pub(super) fn new() -> Self {
         let lua = |parts: &[&str]| Lua::new(parts.concat());
         Self {
-            put: lua(&[WHILE_THERE_IS_ROOM, LEDGER, include_str!("lua/put.lua")]),
-            drop: lua(&[ALSO_WHEN_FULL, LEDGER, include_str!("lua/drop.lua")]),
-            usage: lua(&[ALSO_WHEN_FULL, LEDGER, include_str!("lua/usage.lua")]),
-            idle: lua(&[ALSO_WHEN_FULL, include_str!("lua/idle.lua")]),
-            invalidate: lua(&[ALSO_WHEN_FULL, include_str!("lua/invalidate.lua")]),
+            put: lua(&[WHILE_THERE_IS_ROOM, STRIKE, include_str!("lua/put.lua")]),
+            drop: lua(&[ALSO_WHEN_FULL, STRIKE, include_str!("lua/drop.lua")]),
+            about: lua(&[ALSO_WHEN_FULL, include_str!("lua/about.lua")]),
+            generations: lua(&[ALSO_WHEN_FULL, SINCE, include_str!("lua/generations.lua")]),
+            invalidate: lua(&[ALSO_WHEN_FULL, SINCE, include_str!("lua/invalidate.lua")]),
+            prune: lua(&[ALSO_WHEN_FULL, SINCE, include_str!("lua/prune.lua")]),
             lead: lua(&[ALSO_WHEN_FULL, include_str!("lua/lead.lua")]),
             renew: lua(&[ALSO_WHEN_FULL, include_str!("lua/renew.lua")]),
             release: lua(&[ALSO_WHEN_FULL, include_str!("lua/release.lua")]),
             take: lua(&[ALSO_WHEN_FULL, include_str!("lua/take.lua")]),
             write_document: lua(&[ALSO_WHEN_FULL, include_str!("lua/write_document.lua")]),
+            rehearse: lua(&[ALSO_WHEN_FULL, include_str!("lua/rehearse.lua")]),
         }
     }
 
     /// All of them, to be loaded when a connection is made.
-    pub(super) fn all(&self) -> [&Lua; 10] {
-        let Self { put, drop, usage, idle, invalidate, lead, renew, release, take, write_document } = self;
-        [put, drop, usage, idle, invalidate, lead, renew, release, take, write_document]
+    pub(super) fn all(&self) -> [&Lua; 12] {
+        let Self {
+            put,
+            drop,
+            about,
+            generations,
+            invalidate,
+            prune,
+            lead,
+            renew,
+            release,
+            take,
+            write_document,
+            rehearse,
+        } = self;
+        [put, drop, about, generations, invalidate, prune, lead, renew, release, take, write_document, rehearse]
     }
 }
 

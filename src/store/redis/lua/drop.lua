@@ -1,8 +1,8 @@
--- KEYS[4] and on: entries. ARGV: channel, message, then the digest of each entry. How many there were.
+-- KEYS[1] the shard's ledger, then the entries. ARGV: channel, message. How many there were.
 local dropped = 0
-for i = 4, #KEYS do
+for i = 2, #KEYS do
+    strike(KEYS[1], KEYS[i])
     dropped = dropped + redis.call('DEL', KEYS[i])
-    strike(ARGV[i - 1])
 end
 redis.call('PUBLISH', ARGV[1], ARGV[2])
 return dropped

@@ -1,17 +1,9 @@
--- KEYS[4] the entry, then the generation of each of its tags.
--- ARGV: value, life in ms, end in ms, digest, size, intent, most entries, channel, message, then the generation that each
--- tag had when the fill began.
-for i = 5, #KEYS do
-    local present = tonumber(redis.call('GET', KEYS[i]) or 0)
-    if present > tonumber(ARGV[i + 5]) then return 'outdated' end
-end
-strike_over(100)
-local digest = ARGV[4]
-strike(digest)
-if redis.call('ZCARD', KEYS[1]) >= tonumber(ARGV[7]) then return 'refused' end
-redis.call('SET', KEYS[4], ARGV[1], 'PX', ARGV[2])
-redis.call('ZADD', KEYS[1], ARGV[3], digest)
-redis.call('HSET', KEYS[2], digest, ARGV[5] .. ':' .. ARGV[6])
-redis.call('HINCRBY', KEYS[3], ARGV[6], ARGV[5])
-redis.call('PUBLISH', ARGV[8], ARGV[9])
-return 'stored'
+-- KEYS[1] the shard's ledger, KEYS[2] the entry. ARGV: value, life in ms, place in the ledger, 1 when there is room for
+-- one more, channel, message.
+local is_new = redis.call('EXISTS', KEYS[2]) == 0
+if is_new and ARGV[4] == '0' then return 'refused' end
+strike(KEYS[1], KEYS[2])
+redis.call('SET', KEYS[2], ARGV[1], 'PX', ARGV[2])
+redis.call('HINCRBY', KEYS[1], ARGV[3], string.format('%.0f', 1099511627776 + #ARGV[1]))
+redis.call('PUBLISH', ARGV[5], ARGV[6])
+return is_new and 'stored' or 'renewed'
