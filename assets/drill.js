@@ -111,10 +111,11 @@
   // One run's answers by where they came from, on top of each other; both runs on the same scale.
   const most = Math.max(...runs.map(([, run]) =>
     Math.max(...SOURCES.map(([key]) => smooth(run[key])).reduce((sums, values) => sums.map((sum, at) => sum + values[at])))));
+  const seen = SOURCES.filter(([key]) => runs.some(([, run]) => run[key].some((n) => n > 0)));
   function stack(name, run, parent) {
     const columns = [seconds], series = [], bands = [];
     let below = seconds.map(() => 0);
-    for (const [key] of SOURCES) {
+    for (const [key] of seen) {
       const calm = smooth(run[key]);
       below = below.map((sum, at) => sum + calm[at]);
       columns.push(below);
@@ -153,13 +154,13 @@
     charts.forEach(({ u }) => u.destroy());
     charts = [];
     plots.replaceChildren();
-    lines("Errors", "questions a second that ended in an error, or not in time", "", ["errors", "errors"], null, true);
+    lines("Errors and wrong answers", "errors or not in time, a second; dashes: wrong answers", "", ["errors", "errors"], ["wrong", "wrong"], true);
     lines("Waiting", "99 % (line) and half (dashes) of the last 10 s were answered within", " s", ["p99", "99 %"], ["p50", "half"]);
     lines("Calls to models", "a second; dashes: refused for load", "", ["calls", "calls"], ["throttles", "refused"]);
     const pair = element("div", { class: "pair" });
     plots.append(pair);
     runs.forEach(([name, run]) => stack(name, run, pair));
-    plots.append(element("ul", { class: "swatches" }, ...SOURCES.map(([key, word]) =>
+    plots.append(element("ul", { class: "swatches" }, ...seen.map(([key, word]) =>
       element("li", {}, element("i", { style: `background:var(--${key})` }), word))));
     lanes();
   }

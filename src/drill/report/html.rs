@@ -68,9 +68,8 @@ fn grades(played: &Played) -> (Option<&Grade>, Option<&Grade>) {
 fn cards(played: &Played) -> String {
     let (with, without) = grades(played);
     let mut html = String::new();
-    for measure in
-        [Measure::Detect, Measure::Diagnose, Measure::Mitigate, Measure::Recover, Measure::Errors, Measure::P99]
-    {
+    let harm = worst(with, without);
+    for measure in [Measure::Detect, Measure::Diagnose, Measure::Mitigate, Measure::Recover, harm, Measure::P99] {
         let value = |grade: Option<&Grade>| grade.map_or_else(|| "not run".into(), |it| words::value(it, measure));
         let published = played.plan.incident.published.get(measure.name());
         let published = published.map(|text| format!("<dt>the incident</dt><dd>{}</dd>", escape(text)));
@@ -84,6 +83,18 @@ fn cards(played: &Played) -> String {
         );
     }
     html
+}
+
+/// What users suffered from most: errors, wrong or degraded answers.
+fn worst(with: Option<&Grade>, without: Option<&Grade>) -> Measure {
+    let suffered = |of: fn(&Grade) -> u64| [with, without].into_iter().flatten().map(of).max().unwrap_or_default();
+    let (errors, wrong) = (suffered(|grade| grade.errors), suffered(|grade| grade.wrong_answers));
+    match suffered(|grade| grade.degraded_answers) {
+        _ if errors >= wrong && errors > 0 => Measure::Errors,
+        _ if wrong > 0 => Measure::Wrong,
+        0 => Measure::Errors,
+        _ => Measure::Degraded,
+    }
 }
 
 fn measures(played: &Played) -> String {

@@ -30,6 +30,8 @@ pub struct Series {
     pub asked: Vec<u64>,
     /// Questions that ended in an error in it.
     pub errors: Vec<u64>,
+    /// Wrong answers, wherever they came from; they are counted by their source, too.
+    pub wrong: Vec<u64>,
     /// Answers from the cache, exact or semantic.
     pub cache: Vec<u64>,
     /// Answers shared with another question under way.
@@ -73,6 +75,7 @@ impl Series {
             ended(&|ending| matches!(ending, Ending::Answered { source, .. } if sources.contains(source)))
         };
         series.errors = ended(&|ending| !matches!(ending, Ending::Answered { .. }));
+        series.wrong = ended(&|ending| matches!(ending, Ending::Answered { right: false, .. }));
         series.cache = from(&[Source::Exact, Source::Semantic]);
         series.coalesced = from(&[Source::Coalesced]);
         series.primary = from(&[Source::Primary]);
