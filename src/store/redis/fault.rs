@@ -146,7 +146,9 @@ fn refusal(error: &RedisError) -> Reason {
     match () {
         () if code == "OOM" || text.contains("OOM ") => Reason::Full,
         () if code == "WRONGTYPE" || text.contains("WRONGTYPE") => Reason::WrongType,
-        () if text.contains("NOPERM") || text.contains("permissions") => Reason::Denied,
+        () if ["NOPERM", "permissions", "user executing the script"].iter().any(|word| text.contains(word)) => {
+            Reason::Denied
+        }
         () => Reason::Refused,
     }
 }

@@ -6,10 +6,14 @@ local commands = {
     { 'HGETALL', KEYS[1] }, { 'HSCAN', KEYS[1], 0 }, { 'HDEL', KEYS[1], 'b' }, { 'PEXPIRE', KEYS[1], 1 },
     { 'PTTL', KEYS[1] }, { 'DEL', KEYS[1] }, { 'TIME' }, { 'PUBLISH', ARGV[1], '?' },
 }
+-- How Redis and Valkey say that this user may not.
+local function is_refusal(why)
+    return string.find(why, 'executing the script') or string.find(why, 'permission') or string.find(why, 'NOPERM')
+end
 local refused = {}
 for _, command in ipairs(commands) do
     local answer = redis.pcall(unpack(command))
-    if type(answer) == 'table' and answer.err and string.find(answer.err, 'permission') then
+    if type(answer) == 'table' and answer.err and is_refusal(answer.err) then
         refused[#refused + 1] = string.lower(command[1])
     end
 end
