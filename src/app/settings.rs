@@ -2,10 +2,13 @@
 
 pub mod embedder;
 mod nodes;
+mod origins;
 
 use std::{
+    collections::BTreeMap,
     net::SocketAddr,
     path::{Path, PathBuf},
+    sync::Arc,
     time::Duration,
 };
 
@@ -28,6 +31,7 @@ use crate::{
     engine::{
         asked::Tier,
         model::configured::{ModelSettings, ModelsConfig},
+        origin::client::Place as OriginPlace,
     },
     ids::NodeId,
     units::{Bytes, TimeSpan},
@@ -53,6 +57,7 @@ struct Raw {
     aws: Option<crate::aws::settings::Settings>,
     logs: Vec<LogQuery>,
     notify: RawNotify,
+    origins: BTreeMap<String, origins::RawPlace>,
     drain: Option<TimeSpan>,
     deadline: Option<TimeSpan>,
 }
@@ -142,6 +147,8 @@ pub struct Settings {
     pub role: Role,
     /// The controller.
     pub controller: ControllerSettings,
+    /// The shop's services that the origin cache and the price checks ask.
+    pub origins: BTreeMap<Arc<str>, OriginPlace>,
     /// How long requests under way may take at shutdown.
     pub drain: Duration,
     /// How long one request may take over all attempts and fallbacks.
@@ -320,6 +327,7 @@ impl Raw {
                 logs: self.logs,
                 notify: self.notify.validate(document, problems),
             },
+            origins: origins::validate(&self.origins, document, problems),
             drain: self.drain.map_or(Duration::from_secs(20), |span| span.0),
             deadline: self.deadline.map_or(Duration::from_secs(30), |span| span.0),
             listen,
