@@ -35,11 +35,13 @@ impl<'a> Source<'a> {
         }
         let trails = args.files.iter().map(|path| TrailFile::read(path)).collect::<Result<_, _>>();
         let settings = Settings::load(args.config.as_deref()).map_err(|problems| problems.to_string())?;
+        let mut problems = Problems::default();
         let files = match &settings.files {
-            Some(folder) => Files::read(folder).map_err(|error| format!("{}: {error}", folder.display()))?,
+            Some(folder) => {
+                Files::read(folder, &mut problems).map_err(|error| format!("{}: {error}", folder.display()))?
+            }
             None => Files::shipped(),
         };
-        let mut problems = Problems::default();
         let shop = Shop::load(&files, &mut problems);
         let shop =
             problems.or(shop).map_err(|problems| problems.to_string())?.ok_or("there are no intents in policies/")?;
