@@ -5,7 +5,11 @@ use std::collections::{BTreeMap, BTreeSet};
 use super::{Args, when::When};
 use crate::{
     api::admin::exposure::{Page, tags},
-    app::{services, settings::Settings, shop::Shop},
+    app::{
+        services,
+        settings::{Overrides, Settings},
+        shop::Shop,
+    },
     cli::remote::Remote,
     config::{files::Files, problem::Problems},
     engine::{
@@ -34,7 +38,8 @@ impl<'a> Source<'a> {
             return Ok(Self::Running(&args.remote));
         }
         let trails = args.files.iter().map(|path| TrailFile::read(path)).collect::<Result<_, _>>();
-        let settings = Settings::load(args.config.as_deref()).map_err(|problems| problems.to_string())?;
+        let settings =
+            Settings::load(args.config.as_deref(), Overrides::default()).map_err(|problems| problems.to_string())?;
         let mut problems = Problems::default();
         let files = match &settings.files {
             Some(folder) => {
