@@ -2,7 +2,7 @@
 //! cascade, watches itself and the services around it, and runs the on-call runbooks by itself.
 //!
 //! The rooms, from the ground up; each knows only those above it in this list:
-//! - [`units`], [`ids`], [`clock`], [`dice`], [`tasks`]: quantities, names, time, chance, background work;
+//! - [`units`], [`money`], [`ids`], [`clock`], [`dice`], [`tasks`]: quantities, names, time, chance, background work;
 //! - [`config`]: operator files, read with positions, and what is wrong with them;
 //! - [`outbound`]: requests to other services; [`store`]: where answers are kept and nodes meet;
 //! - [`telemetry`]: measurements, the way up; [`knob`]: changes, the way down;
@@ -24,6 +24,7 @@ pub mod drill;
 pub mod engine;
 pub mod ids;
 pub mod knob;
+pub mod money;
 pub mod outbound;
 pub mod store;
 pub mod tasks;

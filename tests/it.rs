@@ -33,6 +33,10 @@ mod local_embedder;
 mod notify;
 #[path = "it/openai_client.rs"]
 mod openai_client;
+#[path = "it/origins.rs"]
+mod origins;
+#[path = "it/prices.rs"]
+mod prices;
 #[path = "it/processes.rs"]
 mod processes;
 #[path = "it/roles.rs"]

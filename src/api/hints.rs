@@ -46,7 +46,8 @@ fn split(list: &str) -> Vec<String> {
     list.split(',').map(str::trim).filter(|item| !item.is_empty()).map(str::to_owned).collect()
 }
 
-fn decode(bytes: &[u8]) -> Option<String> {
+/// Percent-decoded UTF-8; `None` when it is not.
+pub(super) fn decode(bytes: &[u8]) -> Option<String> {
     let mut decoded = Vec::with_capacity(bytes.len());
     let mut rest = bytes;
     while let Some((&byte, after)) = rest.split_first() {

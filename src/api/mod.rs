@@ -8,5 +8,6 @@ pub mod body;
 pub mod hints;
 pub mod keys;
 pub mod openai;
+pub mod origin;
 pub mod payload;
 pub mod server;

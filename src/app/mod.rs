@@ -8,6 +8,7 @@ pub mod node;
 pub mod reload;
 pub mod role;
 pub mod serve;
+pub mod services;
 pub mod settings;
 pub mod shop;
 pub mod watch;

@@ -12,10 +12,15 @@ use crate::{
         admit::{Admission, Limit},
         answer::Engine,
         coalesce::{Coalesce, Waits},
+        exposure::Trail,
         measure::Measures,
         model::cascade::{Cascade, ConfiguredModel},
         recall::{self, Recall, embed::Embedder},
         repeated::Repeated,
+        sale::{
+            self,
+            flush::{self, Flush},
+        },
         shadow::Shadow,
         understand::InForce,
         upkeep,
@@ -48,6 +53,8 @@ pub struct Parts {
     pub admission: Admitted,
     /// How long one request may take over all attempts and fallbacks.
     pub deadline: Duration,
+    /// Who was served what.
+    pub trail: Option<Trail>,
 }
 
 /// How much is let in.
@@ -63,8 +70,18 @@ pub struct Admitted {
 
 /// Starts a node: its background work runs in `tasks` until shutdown.
 pub fn start(parts: Parts, tasks: &Tasks) -> Arc<Engine> {
-    let Parts { shop, models, store, board, embedder, registry, clock, dice, admission, deadline } = parts;
+    let Parts { shop, models, store, board, embedder, registry, clock, dice, admission, deadline, trail } = parts;
+    let everything = shop.priced();
     let understanding: InForce = Arc::new(ArcSwap::new(shop.understanding));
+    let calendar: sale::InForce = Arc::new(ArcSwap::new(shop.calendar));
+    let (on, of) = (store.clone(), registry.clone());
+    tasks.spawn_until_stopped(flush::keep(Flush {
+        calendar: calendar.clone(),
+        everything,
+        store: on,
+        clock,
+        registry: of,
+    }));
     let memory = recall::Parts {
         store: store.clone(),
         understanding: understanding.clone(),
@@ -73,6 +90,7 @@ pub fn start(parts: Parts, tasks: &Tasks) -> Arc<Engine> {
         registry: registry.clone(),
         clock,
         dice: dice.clone(),
+        calendar: calendar.clone(),
     };
     let waits = Waits::default();
     let engine = Arc::new(Engine {
@@ -85,6 +103,8 @@ pub fn start(parts: Parts, tasks: &Tasks) -> Arc<Engine> {
         shadow: Shadow::new(&registry),
         repeated: Repeated::default(),
         measures: Arc::new(Measures::new(&registry)),
+        calendar,
+        trail,
         board,
         clock,
         dice,

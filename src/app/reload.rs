@@ -114,7 +114,7 @@ impl Reload {
     fn put_in_force(mut self, shop: Shop) -> Self {
         let knobs = shop.knobs(&self.defaults, &self.models);
         let turned = self.board.reconfigure(knobs, self.clock.now());
-        self.engine.renew(shop.understanding.clone(), shop.messages.clone());
+        self.engine.renew(shop.understanding.clone(), shop.messages.clone(), shop.calendar.clone());
         info!(
             intents = shop.understanding.intents().count(),
             titles = shop.understanding.titles().len(),

@@ -25,19 +25,21 @@ use super::{
     banner::Banner,
     node::{self, Admitted},
     reload::{self, Reload},
+    services::{self, Services},
     settings::Settings,
     shop::Shop,
     watch::{self, Surroundings},
 };
 use crate::{
     api::{
-        admin::{self, Desk},
+        admin::{self, Desk, Exposure},
         body,
         keys::Keys,
         openai::{
             chat::{Chat, refuse},
             error::ApiError,
         },
+        origin::{self, OriginApi},
         payload::Payload,
         server::{self, Service},
     },
@@ -48,7 +50,13 @@ use crate::{
         sense::{eyes::Inbox, process},
     },
     dice::Dice,
-    engine::{admit::Limit, answer::Engine, model::simulated::Simulation},
+    engine::{
+        admit::Limit,
+        answer::Engine,
+        exposure::{Kept, Trail},
+        model::simulated::Simulation,
+        origin::Origins,
+    },
     ids::ModelName,
     knob::{
         self,
@@ -147,11 +155,9 @@ async fn start(settings: Settings, loaded: Loaded, tasks: &Tasks) -> Result<Arc<
     knob::shared::share(board.clone(), store.clone(), tasks).await;
     tasks.spawn_until_stopped(process::keep_looking(registry.clone(), clock));
     let ground = Ground { clock, dice, registry: registry.clone(), store: store.clone(), board: board.clone() };
-    let mut engine = None;
-    let mut simulated = Vec::new();
+    let mut answering = None;
     if settings.role.answers() {
-        let (started, models) = start_engine(&settings, shop, &ground, tasks).await?;
-        (engine, simulated) = (Some(started), models);
+        answering = Some(start_engine(&settings, shop, &ground, tasks).await?);
     } else {
         tasks.spawn_until_stopped(return_in_time(board.clone(), clock));
     }
@@ -165,7 +171,12 @@ async fn start(settings: Settings, loaded: Loaded, tasks: &Tasks) -> Result<Arc<
     let names = settings.models.iter().map(|model| model.name.to_string());
     let models = ["banto".to_owned()].into_iter().chain(names).chain(settings.aliases).collect();
     let keys = Keys::new(settings.keys);
-    let chat = engine.clone().map(|engine| Chat { engine, keys, models, largest: settings.limits.body });
+    let (mut chat, mut origins, mut engine, mut simulated, mut exposure) = (None, None, None, Vec::new(), None);
+    if let Some(answers) = answering {
+        origins = Some(OriginApi { origins: answers.origins, keys: keys.clone() });
+        chat = Some(Chat { engine: answers.engine.clone(), keys, models, largest: settings.limits.body });
+        (engine, simulated, exposure) = (Some(answers.engine), answers.simulated, Some(answers.exposure));
+    }
     let desk = Desk {
         engine,
         board,
@@ -173,6 +184,7 @@ async fn start(settings: Settings, loaded: Loaded, tasks: &Tasks) -> Result<Arc<
         registry,
         simulated,
         watch,
+        exposure,
         events: inbox,
         clock,
         ready: AtomicBool::new(true),
@@ -180,7 +192,7 @@ async fn start(settings: Settings, loaded: Loaded, tasks: &Tasks) -> Result<Arc<
         token: settings.token,
     };
     let desk = Arc::new(desk);
-    Ok(Arc::new(Front { chat, admin: admin::router(desk.clone()), desk }))
+    Ok(Arc::new(Front { chat, origins, admin: admin::router(desk.clone()), desk }))
 }
 
 /// What every part of a process stands on.
@@ -192,15 +204,21 @@ struct Ground {
     board: Arc<Board>,
 }
 
-/// The simulated models, by name, to be broken and mended.
-type Simulated = Vec<(ModelName, Arc<Simulation>)>;
+/// A process that answers.
+struct Answering {
+    engine: Arc<Engine>,
+    /// The simulated models, by name, to be broken and mended.
+    simulated: Vec<(ModelName, Arc<Simulation>)>,
+    origins: Origins,
+    exposure: Exposure,
+}
 
 async fn start_engine(
     settings: &Settings,
     shop: Shop,
     ground: &Ground,
     tasks: &Tasks,
-) -> Result<(Arc<Engine>, Simulated), StartError> {
+) -> Result<Answering, StartError> {
     let (mut models, mut simulated) = (Vec::new(), Vec::new());
     for model in settings.models.clone() {
         let built = model.build(&ground.dice, ground.clock).await.map_err(StartError::Machine)?;
@@ -209,6 +227,9 @@ async fn start_engine(
     }
     let words = shop.understanding.lexicon().clone();
     let embedder = settings.embedder.clone().build(words).await.map_err(StartError::Machine)?;
+    let file = settings.state.join("exposure.sqlite");
+    let trail = Trail::start(&file, Kept::default(), ground.clock, &ground.registry, tasks);
+    let trail = trail.map_err(|error| StartError::Machine(error.to_string()))?;
     let limits = &settings.limits;
     let parts = node::Parts {
         models,
@@ -224,11 +245,20 @@ async fn start_engine(
             queue: limits.queue,
         },
         deadline: settings.deadline,
+        trail: Some(trail),
         shop: shop.clone(),
     };
     let engine = node::start(parts, tasks);
+    let around = services::Around {
+        shop: &shop,
+        engine: &engine,
+        store: ground.store.clone(),
+        registry: ground.registry.clone(),
+    };
+    let Services { origins, catalogue } = services::start(settings, around, tasks)?;
+    let exposure = Exposure { file, catalogue, understanding: engine.understanding.clone() };
     follow_files(settings, shop, engine.clone(), ground, tasks);
-    Ok((engine, simulated))
+    Ok(Answering { engine, simulated, origins, exposure })
 }
 
 /// Takes changed files of the operator over while the engine runs.
@@ -320,6 +350,7 @@ async fn stop_signal() {
 struct Front {
     /// Absent from a controller on its own.
     chat: Option<Chat>,
+    origins: Option<OriginApi>,
     admin: axum::Router,
     desk: Arc<Desk>,
 }
@@ -334,6 +365,10 @@ impl Service for Front {
             (Some(_), method) if path == "/v1/chat/completions" => refuse(&ApiError::wrong_method(method, path)),
             (Some(chat), &Method::GET) if path == "/v1/models" => chat.list(request.headers()),
             (Some(chat), &Method::GET) if questions => chat.show(&path["/v1/models/".len()..], request.headers()),
+            _ if path.starts_with(origin::PREFIX) => match &self.origins {
+                Some(origins) => origins.answer(request).await,
+                None => refuse(&ApiError::no_engine_here()),
+            },
             _ => self.administrate(request).await,
         }
     }

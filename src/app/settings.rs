@@ -2,11 +2,14 @@
 
 pub mod embedder;
 mod nodes;
+mod origins;
 mod redis;
 
 use std::{
+    collections::BTreeMap,
     net::SocketAddr,
     path::{Path, PathBuf},
+    sync::Arc,
     time::Duration,
 };
 
@@ -30,6 +33,7 @@ use crate::{
     engine::{
         asked::Tier,
         model::configured::{ModelSettings, ModelsConfig},
+        origin::client::Place as OriginPlace,
     },
     ids::NodeId,
     units::{Bytes, TimeSpan},
@@ -55,6 +59,7 @@ struct Raw {
     aws: Option<crate::aws::settings::Settings>,
     logs: Vec<LogQuery>,
     notify: RawNotify,
+    origins: BTreeMap<String, origins::RawPlace>,
     drain: Option<TimeSpan>,
     deadline: Option<TimeSpan>,
 }
@@ -130,6 +135,8 @@ pub struct Settings {
     pub role: Role,
     /// The controller.
     pub controller: ControllerSettings,
+    /// The shop's services that the origin cache and the price checks ask.
+    pub origins: BTreeMap<Arc<str>, OriginPlace>,
     /// How long requests under way may take at shutdown.
     pub drain: Duration,
     /// How long one request may take over all attempts and fallbacks.
@@ -291,6 +298,7 @@ impl Raw {
                 logs: self.logs,
                 notify: self.notify.validate(document, problems),
             },
+            origins: origins::validate(&self.origins, document, problems),
             drain: self.drain.map_or(Duration::from_secs(20), |span| span.0),
             deadline: self.deadline.map_or(Duration::from_secs(30), |span| span.0),
             listen,

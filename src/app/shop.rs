@@ -4,8 +4,15 @@ use std::sync::Arc;
 
 use crate::{
     config::{files::Files, problem::Problems},
-    engine::{degrade::Messages, understand::Understanding},
+    engine::{
+        degrade::Messages,
+        origin::file::{self, Definition},
+        price::{PRICE_TAG, catalogue::Asking},
+        sale::{self, Calendar},
+        understand::Understanding,
+    },
     knob::catalogue::{Catalogue, EngineDefaults, IntentDefaults, ModelDefaults},
+    store::Tag,
 };
 
 /// The engine's side of the operator's files.
@@ -15,6 +22,12 @@ pub struct Shop {
     pub understanding: Arc<Understanding>,
     /// What to say when nobody can answer.
     pub messages: Arc<Messages>,
+    /// What is kept of the shop's services.
+    pub origins: Arc<[Definition]>,
+    /// How the live catalogue is asked for prices.
+    pub catalogue: Option<Asking>,
+    /// The sales.
+    pub calendar: Arc<Calendar>,
 }
 
 impl Shop {
@@ -30,7 +43,19 @@ impl Shop {
 
     fn of(understanding: Option<Understanding>, files: &Files, problems: &mut Problems) -> Option<Self> {
         let messages = Messages::load(files, problems);
-        Some(Self { understanding: Arc::new(understanding?), messages: Arc::new(messages) })
+        let origins = file::load(files, problems).into();
+        let catalogue = Asking::load(files, problems);
+        let understanding = Arc::new(understanding?);
+        let calendar = Arc::new(sale::file::load(files, &understanding, problems));
+        Some(Self { understanding, messages: Arc::new(messages), origins, catalogue, calendar })
+    }
+
+    /// The tags of everything that may quote a price: priced intents, answers that do, all kept origins.
+    pub fn priced(&self) -> Vec<Tag> {
+        let intents =
+            self.understanding.intents().filter(|intent| intent.carries_price).map(|intent| intent.tag.clone());
+        let origins = self.origins.iter().map(|origin| Tag((*origin.intent).into()));
+        intents.chain([Tag(PRICE_TAG.into())]).chain(origins).collect()
     }
 
     /// The knobs of a shop with these models.

@@ -8,6 +8,7 @@ pub mod cloud;
 pub mod dashboards;
 pub mod docs;
 pub mod drill;
+pub mod exposure;
 pub mod hold;
 pub mod incidents;
 pub mod knobs;
@@ -52,6 +53,8 @@ enum Command {
     Knobs(knobs::Args),
     /// Shows what happened and what was done.
     Incidents(incidents::Args),
+    /// Lists who was served a stale or wrong price by the cache.
+    Exposure(exposure::Args),
     /// Shows the engines that a controller watches, and who lags behind the knobs.
     Nodes(nodes::Args),
     /// Stops the controller from acting, until `banto resume`.
@@ -119,6 +122,7 @@ pub fn run() -> Exit {
         Command::Cache(args) => cache::run(args),
         Command::Knobs(args) => knobs::run(args),
         Command::Incidents(args) => incidents::run(args),
+        Command::Exposure(args) => exposure::run(args),
         Command::Nodes(args) => nodes::run(args),
         Command::Hold(args) => hold::run(args),
         Command::Resume(args) => resume::run(args),

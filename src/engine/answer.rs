@@ -17,10 +17,13 @@ use super::{
     coalesce::{Cleared, Coalesce, LeadTurn, Turn},
     completion,
     degrade::Messages,
+    exposure::{Given, Trail},
     measure::Measures,
     model::cascade::Cascade,
+    price::PRICE_TAG,
     recall::{Recall, hit::Hit},
     repeated::Repeated,
+    sale::{self, Calendar},
     shadow::Shadow,
     source::{Origin, Source},
     understand::{InForce, Understanding, question::Question},
@@ -55,6 +58,10 @@ pub struct Engine {
     pub repeated: Repeated,
     /// What is measured on the way.
     pub measures: Arc<Measures>,
+    /// When prices turn.
+    pub calendar: sale::InForce,
+    /// Who was served what; `None` where nobody asks (drills).
+    pub trail: Option<Trail>,
     /// The knobs.
     pub board: Arc<Board>,
     /// The time.
@@ -82,11 +89,12 @@ pub struct Answer {
     from: From,
     /// The knob document's version it was given under.
     pub knobs: u64,
+    trail: Option<Trail>,
 }
 
 #[derive(Clone, Debug)]
 enum From {
-    Cache { source: Source, model: Arc<str>, similarity: Option<Ratio>, age: Duration },
+    Cache { source: Source, model: Arc<str>, similarity: Option<Ratio>, age: Duration, quotes_price: bool },
     Leader,
     Follower,
 }
@@ -118,7 +126,7 @@ impl Answer {
     pub fn provenance(&self) -> Provenance {
         let written = || self.log.origin().unwrap_or(Origin { source: Source::Primary, model: None, age: None });
         match &self.from {
-            From::Cache { source, model, similarity, age } => {
+            From::Cache { source, model, similarity, age, .. } => {
                 Provenance { source: *source, model: Some(model.clone()), similarity: *similarity, age: Some(*age) }
             }
             From::Leader => Provenance::from(written()),
@@ -128,6 +136,23 @@ impl Answer {
                 }
                 origin => Provenance::from(origin),
             },
+        }
+    }
+
+    /// To be called once by whoever sends the answer, when its provenance is known: an answer that was kept and is stale,
+    /// or may quote a price, leaves a note in the exposure trail. Never waits.
+    pub fn given(&self) {
+        let Some(trail) = &self.trail else { return };
+        let Provenance { source, age, .. } = self.provenance();
+        let quotes = self.question.intent.carries_price || matches!(self.from, From::Cache { quotes_price: true, .. });
+        let matters = match source {
+            Source::Stale => true,
+            Source::Exact | Source::Semantic => quotes,
+            _ => false,
+        };
+        if matters {
+            let age = age.unwrap_or_default();
+            trail.note(&Given { id: &self.id, question: &self.question, source, age, log: &self.log });
         }
     }
 }
@@ -266,13 +291,14 @@ impl Engine {
             model: hit.entry.model.clone(),
             similarity: hit.similarity,
             age: hit.age,
+            quotes_price: hit.entry.tags.iter().any(|(tag, _)| &*tag.0 == PRICE_TAG),
         };
-        Answer { log, question, id, from, knobs: self.board.version() }
+        Answer { log, question, id, from, knobs: self.board.version(), trail: self.trail.clone() }
     }
 
     fn hand_out(&self, question: Arc<Question>, log: AnswerLog, from: From) -> Answer {
         let id = self.new_id();
-        Answer { log, question, id, from, knobs: self.board.version() }
+        Answer { log, question, id, from, knobs: self.board.version(), trail: self.trail.clone() }
     }
 
     /// Takes a reader's verdict on an answer.
@@ -283,9 +309,10 @@ impl Engine {
     }
 
     /// Puts changed files in force: questions that come now are understood by them.
-    pub fn renew(&self, understanding: Arc<Understanding>, messages: Arc<Messages>) {
+    pub fn renew(&self, understanding: Arc<Understanding>, messages: Arc<Messages>, calendar: Arc<Calendar>) {
         understanding.put_in_force(&self.understanding);
         self.messages.store(messages);
+        self.calendar.store(calendar);
         self.recall.renew();
     }
 

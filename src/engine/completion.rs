@@ -32,7 +32,9 @@ pub fn text(shape: Shape, chunks: &[Bytes]) -> Option<String> {
     };
     let words = |chunk: &Bytes| {
         let chunk: Value = serde_json::from_slice(chunk).ok()?;
-        Some(chunk.pointer(path)?.as_str()?.to_owned())
+        // A stream may hold several choices, each event one of them.
+        let is_first = chunk.pointer("/choices/0/index").is_none_or(|index| *index == 0);
+        Some(chunk.pointer(path).filter(|_| is_first)?.as_str()?.to_owned())
     };
     let text: String = chunks.iter().filter_map(words).collect();
     (!text.trim().is_empty()).then_some(text)
@@ -88,10 +90,14 @@ mod tests {
     }
 
     #[test]
-    fn the_words_of_an_answer_are_read_in_both_shapes() {
+    fn the_words_of_an_answer_are_those_of_its_first_choice_in_both_shapes() {
         assert_eq!(text(Shape::Body, &[say("528 yen", "1", Timestamp(0))]).as_deref(), Some("528 yen"));
-        let piece = |words| json!({ "choices": [{ "index": 0, "delta": { "content": words } }] }).to_string().into();
-        assert_eq!(text(Shape::Events, &[piece("528"), piece(" yen")]).as_deref(), Some("528 yen"));
+        let piece =
+            |index, words| json!({ "choices": [{ "index": index, "delta": { "content": words } }] }).to_string().into();
+        assert_eq!(
+            text(Shape::Events, &[piece(0, "528"), piece(1, "no"), piece(0, " yen")]).as_deref(),
+            Some("528 yen")
+        );
         assert_eq!(text(Shape::Body, &[Bytes::from_static(b"{}")]), None);
     }
 

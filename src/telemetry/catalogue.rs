@@ -130,6 +130,25 @@ catalogue! {
     REDIS_CLIENTS = Gauge "redis.connected_clients" None [] "controller/sense": "Clients of all masters.";
     REDIS_LAG = Gauge "redis.replication_lag" Bytes [] "controller/sense": "How far the slowest replica is behind its master: what a failover would lose. Absent without a replica.";
 
+    // prices
+    PRICE_ERRORS = Counter "cache.price_consistency_errors" None [] "engine/price": "Cached answers that quoted another price than the live catalogue.";
+    PRICE_CHECKS = Counter "cache.price_checks" None ["result"] "engine/price": "Cached answers compared with the live catalogue, by result: consistent, mismatch, unknown (no price in it, or the catalogue did not answer).";
+    SALES_OPEN = Gauge "sales.open" None [] "engine/sale": "Sales of the calendar whose prices hold now.";
+    SALES_FLUSHED = Counter "sales.flushes" None ["result"] "engine/sale": "Starts and ends of sales at which what was kept was made void, by result: done, failed (tried again).";
+    EXPOSURE = Counter "exposure.notes" None ["result"] "engine/exposure": "Stale or price-quoting answers from the cache by what became of their note in the trail: noted, lost (queue full), failed (disk).";
+
+    // origins
+    ORIGIN_READS = Counter "origin.reads" None ["origin", "result"] "engine/origin": "Values asked of an origin, by result: hit, miss (fetched now), stale (expired, the service did not answer), failed.";
+    ORIGIN_GET = Distribution "origin.get_latency" Seconds ["origin"] "engine/origin": "One look into the cache for one value.";
+    ORIGIN_PIPELINE = Distribution "origin.pipeline_latency" Seconds [] "engine/origin": "One look into the cache for several values.";
+    ORIGIN_FETCH = Distribution "origin.fetch_latency" Seconds ["place"] "engine/origin": "One successful request to a service, waiting for its turn included.";
+    ORIGIN_ERRORS = Counter "origin.errors" None ["place", "class"] "engine/origin": "Requests to a service that gave no value, by class: late, broken, status, garbage, too_large, busy (too many wait).";
+    ORIGIN_FILLS = Counter "origin.fills" None ["origin", "result"] "engine/origin": "Fetched values by what became of them in the cache: stored, outdated (an invalidation came first), refused, failed.";
+    ORIGIN_LIVE = Counter "origin.live_fields" None ["origin", "result"] "engine/origin": "Fields that are never kept, by result: merged, absent (could not be had; the answer says null).";
+    ORIGIN_REFRESHES = Counter "origin.refreshes" None ["origin"] "engine/origin": "Values fetched anew before they expired.";
+    ORIGIN_POOL = Gauge "origin.pool_utilization" Ratio ["place"] "engine/origin": "Used share of the requests that a service may get at once from this node.";
+    ORIGIN_QUEUE = Gauge "origin.queue_depth" None ["place"] "engine/origin": "Requests that wait for their turn at a service.";
+
     // coalescing
     IDENTICAL = Gauge "coalesce.identical_in_flight" None [] "engine/coalesce": "Requests waiting for the same answer, for the most wanted question on this node.";
     WAITERS = Gauge "coalesce.waiters" None [] "engine/coalesce": "Requests waiting for another request's answer.";

@@ -403,3 +403,25 @@ async fn an_exhausted_pool_is_widened_from_10_to_25() {
     assert_eq!(shift.knob("pool.primary"), "25");
     assert_eq!(shift.incident("PoolUtilizationCritical").actions[0].verdict, Some(Outcome::Pass));
 }
+
+#[tokio::test(start_paused = true)]
+async fn wrong_prices_page_somebody_at_once_and_prices_live_shorter_until_it_is_calm() {
+    let mut shift = Shift::begin();
+    let prices = |wrong: f64| {
+        let mut measured = quiet();
+        measured.extend([own("cache.price_consistency_errors", wrong), own("sales.flushes", 0.0)]);
+        measured.push(of("cache.invalidations", "result", "received", 0.0));
+        measured
+    };
+    shift.pass(200, |_| prices(0.0)).await;
+    shift.pass(5, |_| prices(1.0)).await;
+    shift.pass(60, |_| prices(0.0)).await;
+    assert_eq!((shift.knob("ttl.pricing"), shift.knob("ttl.promotion")), ("5m".into(), "5m".into()));
+    let incident = shift.incident("StalePriceDetected");
+    assert_eq!((incident.severity, cause(&incident)), (Severity::P1, Some("no_event")));
+    let notices = shift.notices("StalePriceDetected").await;
+    assert!(notices.iter().any(|notice| notice.kind == NoticeKind::Trigger && notice.body.contains("banto exposure")));
+    shift.stride = 5;
+    shift.pass(4_000, |_| prices(0.0)).await;
+    shift.all_is_back();
+}

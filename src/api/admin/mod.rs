@@ -4,6 +4,7 @@
 
 mod error;
 mod events;
+pub mod exposure;
 mod feedback;
 mod health;
 mod knobs;
@@ -22,8 +23,8 @@ use axum::{
     routing::{get, post},
 };
 
-pub use self::watch::Watch;
 pub use self::{error::AdminError, simulated::Wish};
+pub use self::{exposure::Exposure, watch::Watch};
 use super::keys::bearer;
 use crate::{
     clock::Clock,
@@ -50,6 +51,8 @@ pub struct Desk {
     pub simulated: Vec<(ModelName, Arc<Simulation>)>,
     /// The controller's side: incidents, alarms, approvals, the hold switch. `None` without a controller.
     pub watch: Option<Arc<dyn Watch>>,
+    /// Who was served what; `None` for a controller on its own.
+    pub exposure: Option<Exposure>,
     /// Where events from outside go.
     pub events: Inbox,
     /// The time.
@@ -81,6 +84,8 @@ pub fn router(desk: Arc<Desk>) -> Router {
         .route("/api/v1/clean_up", post(events::clean_up))
         .route("/api/v1/labels", get(feedback::labels))
         .route("/api/v1/recall", get(feedback::known))
+        .route("/api/v1/exposure", get(exposure::served))
+        .route("/api/v1/prices", get(exposure::prices))
         .route("/api/v1/incidents", get(watch::incidents))
         .route("/api/v1/alarms", get(watch::alarms))
         .route("/api/v1/decisions", get(watch::decisions))

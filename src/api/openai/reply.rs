@@ -42,6 +42,7 @@ async fn body(answer: Answer, timer: Timer) -> Result<Response<Payload>, ApiErro
         Shape::Events => shapes::body_of(&chunks),
     };
     let origin = Told::of(&answer);
+    answer.given();
     let body = origin.tell(&body.unwrap_or_default());
     timer.first_byte();
     timer.done(origin.provenance.source);
@@ -53,6 +54,7 @@ async fn body(answer: Answer, timer: Timer) -> Result<Response<Payload>, ApiErro
 async fn events(answer: Answer, wanted: Wanted, timer: Timer) -> Result<Response<Payload>, ApiError> {
     let shape = answer.log.shape().await.map_err(|failure| ApiError::from_failure(&failure))?;
     let origin = Told::of(&answer);
+    answer.given();
     let reader = match shape {
         Shape::Events => answer.log.reader(),
         Shape::Body => {

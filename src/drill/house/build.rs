@@ -80,6 +80,7 @@ pub(super) fn house(setting: Setting<'_>, files: &Files) -> Result<House, String
                 queue: settings.limits.queue,
             },
             deadline: settings.deadline,
+            trail: None,
         };
         let engine = node::start(parts, tasks);
         Chat { engine, keys: Keys::new(Vec::new()), models: vec![MODEL.into()], largest: settings.limits.body }

@@ -62,6 +62,7 @@ use self::{
     write::Job,
 };
 use super::{
+    sale,
     source::Source,
     understand::{InForce, Understanding, question::Question},
 };
@@ -91,6 +92,8 @@ pub struct Parts {
     pub clock: Clock,
     /// Chance, for jitter.
     pub dice: Arc<Dice>,
+    /// When prices turn.
+    pub calendar: sale::InForce,
 }
 
 /// The cache as the engine sees it.
@@ -104,6 +107,7 @@ pub struct Recall {
     near: Near,
     index: Index,
     live: Live,
+    calendar: sale::InForce,
     meters: Meters,
     answers: Answers,
     labels: Labels,
@@ -119,7 +123,7 @@ pub struct Recall {
 impl Recall {
     /// A cache with its background work: the writer, the follower of the store's changes and of the knobs.
     pub fn start(parts: Parts, settings: Settings, tasks: &Tasks) -> Arc<Self> {
-        let Parts { store, understanding, embedder, board, registry, clock, dice } = parts;
+        let Parts { store, understanding, embedder, board, registry, clock, dice, calendar } = parts;
         let embedder: Arc<dyn Embedder> = Arc::new(Measured::new(embedder, &registry));
         let (jobs, waiting) = mpsc::channel(settings.queue.max(1));
         let recall = Arc::new(Self {
@@ -139,6 +143,7 @@ impl Recall {
             embedder,
             clock,
             dice,
+            calendar,
             settings,
             jobs,
         });

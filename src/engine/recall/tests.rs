@@ -20,6 +20,7 @@ use crate::{
     config::{files::Files, problem::Problems},
     engine::{
         asked::{Asked, Caller, Hints, Tier},
+        completion,
         understand::signature::Gate,
     },
     ids::TenantId,
@@ -86,6 +87,16 @@ impl Node {
         understanding: Arc<Understanding>,
         embedder: Arc<dyn Embedder>,
     ) -> Self {
+        Self::during(Arc::default(), store, clock, understanding, embedder)
+    }
+
+    fn during(
+        calendar: sale::InForce,
+        store: Arc<dyn Store>,
+        clock: Clock,
+        understanding: Arc<Understanding>,
+        embedder: Arc<dyn Embedder>,
+    ) -> Self {
         let defaults = |intent: &Arc<crate::engine::understand::intent::Intent>| IntentDefaults {
             intent: intent.id.clone(),
             threshold: intent.threshold,
@@ -103,6 +114,7 @@ impl Node {
             registry: parts_registry,
             clock,
             dice: Arc::new(Dice::seeded(7)),
+            calendar,
         };
         let recall = Recall::start(parts, Settings::default(), &Tasks::default());
         Self { recall, board, registry }
@@ -479,4 +491,68 @@ proptest! {
         let ttl = live.ttl(&intent, wished, &Dice::seeded(seed));
         prop_assert!(ttl >= expected.mul_f64(0.9) && ttl <= expected.mul_f64(1.1), "{ttl:?} for {expected:?}");
     }
+}
+
+/// A node during a sale of Demon Slayer that ends in `ends` seconds.
+fn in_a_sale(ends: u64) -> Node {
+    let clock = Clock::starting_at(Timestamp(0));
+    let box_set = sale::Sale {
+        name: "box set".into(),
+        from: Timestamp(-1),
+        to: Timestamp(0) + Duration::from_secs(ends),
+        tags: vec![Tag("title:demon slayer".into())],
+        ttl: [("product_info".into(), Duration::from_secs(900))].into(),
+    };
+    let calendar = Arc::new(arc_swap::ArcSwap::from_pointee(sale::Calendar::new(vec![box_set])));
+    let store = Arc::new(Embedded::in_memory(Limits::default(), clock));
+    Node::during(calendar, store, clock, shop(), Arc::new(Hashed::new(shop().lexicon().clone())))
+}
+
+#[tokio::test(start_paused = true)]
+async fn in_a_sale_product_info_lives_a_quarter_of_an_hour_and_other_titles_as_always() {
+    let node = in_a_sale(10_000);
+    let [slayer, bleach] = ["What is the plot of Demon Slayer?", "What is the plot of Bleach?"];
+    node.keep(&node.question(slayer)).await;
+    node.keep(&node.question(bleach)).await;
+    pass(Duration::from_secs(800)).await;
+    assert_eq!(source(node.ask(slayer).await), Some(Source::Exact));
+    pass(Duration::from_secs(200)).await;
+    assert_eq!((node.ask(slayer).await, source(node.ask(bleach).await)), (None, Some(Source::Exact)));
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_may_quote_a_sales_price_does_not_outlive_it_not_even_stale() {
+    let node = in_a_sale(300);
+    let [priced, other] = ["How much is Demon Slayer?", "Can you recommend something like Demon Slayer?"];
+    node.keep(&node.question(priced)).await;
+    node.keep(&node.question(other)).await;
+    let spoken = node.question("Recommend manga like Demon Slayer with its price");
+    let fill = node.recall.begin(&spoken).await;
+    let body = completion::say("Its box set is only ¥8,980 now.", "1", Timestamp(0));
+    node.recall.remember(&spoken, fill, "primary", Shape::Body, vec![body]);
+    settle().await;
+    assert_eq!(source(node.ask(priced).await), Some(Source::Exact));
+    pass(Duration::from_secs(301)).await;
+    assert_eq!((node.ask(priced).await, node.recall.stale(&node.question(priced)).await), (None, None));
+    assert_eq!(node.recall.stale(&spoken).await, None, "whatever it is about, it quotes a price");
+    assert_eq!(source(node.ask(other).await), Some(Source::Exact), "what quotes none lives on");
+}
+
+#[tokio::test(start_paused = true)]
+async fn answers_that_quote_a_price_have_a_tag_of_their_own_and_can_be_made_void_by_it() {
+    let node = Node::new();
+    for (text, answer) in
+        [("Tell me about Bleach", "A volume is ¥528."), ("Tell me about Naruto", "It has 700 chapters.")]
+    {
+        let question = node.question(text);
+        let fill = node.recall.begin(&question).await;
+        let body = completion::say(answer, "1", Timestamp(0));
+        node.recall.remember(&question, fill, "primary", Shape::Body, vec![body]);
+        settle().await;
+        assert_eq!(source(node.ask(text).await), Some(Source::Exact));
+    }
+    node.recall.store.invalidate(&[Tag(crate::engine::price::PRICE_TAG.into())]).await.expect("invalidated");
+    settle().await;
+    assert_eq!(node.ask("Tell me about Bleach").await, None);
+    assert_eq!(source(node.ask("Tell me about Naruto").await), Some(Source::Exact));
 }

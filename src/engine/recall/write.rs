@@ -13,7 +13,11 @@ use tokio_util::sync::CancellationToken;
 use super::{Recall, compact::compact, meters::Written};
 use crate::{
     digest::Digest,
-    engine::understand::question::Question,
+    engine::{
+        completion,
+        price::{self, PRICE_TAG},
+        understand::question::Question,
+    },
     store::{Entry, Put, Shape, StoreError, Tag},
 };
 
@@ -52,9 +56,11 @@ impl Recall {
         if !question.is_storable() {
             return Fill(None);
         }
-        let generations = timeout(self.settings.store_deadline, self.store.generations(&question.tags)).await;
+        // Whether the answer quotes a price is known when it is there; its tag's generation counts from now.
+        let tags: Vec<_> = question.tags.iter().cloned().chain([Tag(PRICE_TAG.into())]).collect();
+        let generations = timeout(self.settings.store_deadline, self.store.generations(&tags)).await;
         let Ok(Ok(generations)) = generations else { return Fill(None) };
-        Fill(Some(question.tags.iter().cloned().zip(generations).collect()))
+        Fill(Some(tags.into_iter().zip(generations).collect()))
     }
 
     /// Keeps a complete answer, if it may be kept. Never waits; who wants to know when it is kept (or not) can.
@@ -127,13 +133,19 @@ impl Recall {
     }
 
     /// The entry to keep; `None` when it is too large or would not live.
-    async fn entry(&self, question: &Question, tags: Vec<(Tag, u64)>, answer: Answer) -> Option<Entry> {
+    async fn entry(&self, question: &Question, mut tags: Vec<(Tag, u64)>, answer: Answer) -> Option<Entry> {
         let chunks = match answer.shape {
             Shape::Body => answer.chunks,
             Shape::Events => compact(&answer.chunks),
         };
         let size: usize = chunks.iter().map(Bytes::len).sum();
-        let ttl = self.live.ttl(&question.intent, question.asked.hints.ttl, &self.dice);
+        let (quotes_price, stored_at) = (quotes_price(answer.shape, &chunks), self.clock.now());
+        if !quotes_price {
+            tags.retain(|(tag, _)| &*tag.0 != PRICE_TAG);
+        }
+        let in_sale = self.calendar.load().limit(&question.intent.id, &question.tags, stored_at);
+        let wished = question.asked.hints.ttl.into_iter().chain(in_sale).min();
+        let ttl = self.live.ttl(&question.intent, wished, &self.dice);
         if size as u64 > self.settings.largest.0 || ttl.is_zero() {
             return None;
         }
@@ -141,8 +153,12 @@ impl Recall {
             Some(partition) => self.vector(question).await.map(|vector| (partition, vector.to_vec())),
             None => None,
         };
-        let stored_at = self.clock.now();
         let fresh_until = stored_at + ttl;
+        let keep_until = fresh_until + question.intent.max_stale.0;
+        // What may quote a price does not outlive it, not even to be served stale.
+        let may_quote = quotes_price || question.intent.carries_price;
+        let turn = self.calendar.load().next_turn(&question.tags, stored_at).filter(|_| may_quote);
+        let turn = turn.unwrap_or(keep_until);
         Some(Entry {
             key: question.key,
             tenant: question.asked.caller.tenant.clone(),
@@ -154,8 +170,8 @@ impl Recall {
             chunks,
             model: answer.model,
             stored_at,
-            fresh_until,
-            keep_until: fresh_until + question.intent.max_stale.0,
+            fresh_until: fresh_until.min(turn),
+            keep_until: keep_until.min(turn),
             tags,
         })
     }
@@ -166,6 +182,10 @@ impl Recall {
             self.near.drop_entry(key);
         }
     }
+}
+
+fn quotes_price(shape: Shape, chunks: &[Bytes]) -> bool {
+    completion::text(shape, chunks).is_some_and(|text| !price::current(&text).is_empty())
 }
 
 fn failed(error: &StoreError) -> Written {
