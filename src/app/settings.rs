@@ -1,6 +1,7 @@
 //! `banto.yaml`: what this process is to be. Every field has a default, so that no file at all is a good file.
 
 pub mod embedder;
+pub mod events;
 mod nodes;
 
 use std::{
@@ -53,6 +54,7 @@ struct Raw {
     aws: Option<crate::aws::settings::Settings>,
     logs: Vec<LogQuery>,
     notify: RawNotify,
+    events: events::Raw,
     drain: Option<TimeSpan>,
     deadline: Option<TimeSpan>,
 }
@@ -142,6 +144,8 @@ pub struct Settings {
     pub role: Role,
     /// The controller.
     pub controller: ControllerSettings,
+    /// Where events come from.
+    pub events: events::EventSettings,
     /// How long requests under way may take at shutdown.
     pub drain: Duration,
     /// How long one request may take over all attempts and fallbacks.
@@ -314,6 +318,7 @@ impl Raw {
             limits: self.limits.validate(document, problems),
             aliases: self.aliases,
             role,
+            events: self.events.validate(self.aws.is_some(), document, problems),
             controller: ControllerSettings {
                 nodes: nodes::validate(&self.nodes, token.as_ref(), document, problems),
                 aws: self.aws,

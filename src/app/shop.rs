@@ -5,6 +5,7 @@ use std::sync::Arc;
 use crate::{
     config::{files::Files, problem::Problems},
     engine::{degrade::Messages, understand::Understanding},
+    events::mapping::Mappings,
     knob::catalogue::{Catalogue, EngineDefaults, IntentDefaults, ModelDefaults},
 };
 
@@ -15,6 +16,8 @@ pub struct Shop {
     pub understanding: Arc<Understanding>,
     /// What to say when nobody can answer.
     pub messages: Arc<Messages>,
+    /// What other systems' events mean.
+    pub mappings: Mappings,
 }
 
 impl Shop {
@@ -30,7 +33,9 @@ impl Shop {
 
     fn of(understanding: Option<Understanding>, files: &Files, problems: &mut Problems) -> Option<Self> {
         let messages = Messages::load(files, problems);
-        Some(Self { understanding: Arc::new(understanding?), messages: Arc::new(messages) })
+        let understanding = understanding?;
+        let mappings = Mappings::load(files, &understanding, problems);
+        Some(Self { understanding: Arc::new(understanding), messages: Arc::new(messages), mappings })
     }
 
     /// The knobs of a shop with these models.

@@ -4,4 +4,5 @@
 pub mod aws;
 pub mod banto;
 pub mod redis;
+pub mod sns;
 pub mod upstream;
