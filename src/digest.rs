@@ -29,3 +29,28 @@ impl std::fmt::Display for Digest {
         std::fmt::Debug::fmt(self, f)
     }
 }
+
+/// Reads what [`Display`](std::fmt::Display) writes: 32 hexadecimal digits.
+impl std::str::FromStr for Digest {
+    type Err = ();
+
+    fn from_str(text: &str) -> Result<Self, ()> {
+        let is_hex = text.len() == 32 && text.bytes().all(|byte| byte.is_ascii_hexdigit());
+        let bits = u128::from_str_radix(text, 16).map_err(drop)?;
+        if is_hex { Ok(Self(bits.to_be_bytes())) } else { Err(()) }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_digest_is_read_as_it_is_written() {
+        let digest = Digest::of([&b"a question"[..]]);
+        assert_eq!(digest.to_string().parse(), Ok(digest));
+        for text in ["", "12", "+0000000000000000000000000000000", "zz000000000000000000000000000000"] {
+            assert_eq!(text.parse::<Digest>(), Err(()), "{text}");
+        }
+    }
+}

@@ -7,6 +7,7 @@
 //! - [`outbound`]: requests to other services; [`store`]: where answers are kept and nodes meet;
 //! - [`telemetry`]: measurements, the way up; [`knob`]: changes, the way down;
 //! - [`engine`]: answers requests; [`controller`]: watches, decides, acts. Neither imports the other.
+//! - [`events`]: what other systems tell us, and what it makes void;
 //! - [`aws`]: the SDK's types stop here; [`deploy`]: alarms and dashboards as files against CloudWatch;
 //! - [`api`]: the wire; [`drill`]: reproducible incidents; [`app`]: wiring; [`cli`]: commands.
 
@@ -22,6 +23,7 @@ pub mod dice;
 pub mod digest;
 pub mod drill;
 pub mod engine;
+pub mod events;
 pub mod ids;
 pub mod knob;
 pub mod money;

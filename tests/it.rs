@@ -22,6 +22,8 @@ mod desk;
 mod drills;
 #[path = "it/embedders.rs"]
 mod embedders;
+#[path = "it/events/mod.rs"]
+mod events;
 #[path = "it/fleet.rs"]
 mod fleet;
 #[path = "it/licences.rs"]

@@ -4,6 +4,7 @@
 //! the controller beside it, [`serve`] all of them with a listener, from start to stop.
 
 pub mod banner;
+pub mod incoming;
 pub mod node;
 pub mod reload;
 pub mod role;

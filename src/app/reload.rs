@@ -24,6 +24,7 @@ use crate::{
     config::{files::Files, problem::Problems},
     controller::rulebook::Rulebook,
     engine::answer::Engine,
+    events::intake::Intake,
     knob::{
         board::Board,
         catalogue::{EngineDefaults, ModelDefaults},
@@ -42,6 +43,8 @@ pub struct Reload {
     pub shop: Shop,
     /// What follows a change.
     pub engine: Arc<Engine>,
+    /// And what reads events.
+    pub intake: Arc<Intake>,
     /// The knobs.
     pub board: Arc<Board>,
     /// The configured values of knobs that belong to no intent.
@@ -115,6 +118,7 @@ impl Reload {
         let knobs = shop.knobs(&self.defaults, &self.models);
         let turned = self.board.reconfigure(knobs, self.clock.now());
         self.engine.renew(shop.understanding.clone(), shop.messages.clone(), shop.calendar.clone());
+        self.intake.renew(shop.mappings.clone(), shop.understanding.clone());
         info!(
             intents = shop.understanding.intents().count(),
             titles = shop.understanding.titles().len(),

@@ -23,6 +23,7 @@ use tracing::{info, warn};
 
 use super::{
     banner::Banner,
+    incoming,
     node::{self, Admitted},
     reload::{self, Reload},
     services::{self, Services},
@@ -57,6 +58,7 @@ use crate::{
         model::simulated::Simulation,
         origin::Origins,
     },
+    events::intake::Intake,
     ids::ModelName,
     knob::{
         self,
@@ -72,8 +74,10 @@ use crate::{
 /// How long the last writes and tasks may take once the requests are answered.
 const FLUSH: Duration = Duration::from_secs(5);
 
-/// The largest body of a request that is not an application's question. Unit: bytes.
+/// The largest body of a request that is not an application's question, and of a delivery of events: a batch of DynamoDB
+/// Streams has 6 MB. Unit: bytes.
 const LARGEST_WISH: u64 = 2 << 20;
+const LARGEST_DELIVERY: u64 = 8 << 20;
 
 /// How long a start waits for Redis; without it the engine serves all the same.
 const REDIS_AT_START: Duration = Duration::from_millis(200);
@@ -157,15 +161,31 @@ async fn start(settings: Settings, loaded: Loaded, tasks: &Tasks) -> Result<Arc<
     let ground = Ground { clock, dice, registry: registry.clone(), store: store.clone(), board: board.clone() };
     let mut answering = None;
     if settings.role.answers() {
-        answering = Some(start_engine(&settings, shop, &ground, tasks).await?);
+        answering = Some(start_engine(&settings, shop.clone(), &ground, tasks).await?);
     } else {
         tasks.spawn_until_stopped(return_in_time(board.clone(), clock));
     }
     let inbox = Inbox::default();
+    let around = incoming::Surroundings {
+        mappings: shop.mappings.clone(),
+        understanding: shop.understanding.clone(),
+        store: store.clone(),
+        recall: answering.as_ref().map(|answers| answers.engine.recall.clone()),
+        inbox: settings.role.watches().then(|| inbox.clone()),
+        registry: registry.clone(),
+        clock,
+        dice: ground.dice.clone(),
+    };
+    let incoming::Incoming { intake, gate, sweeps } = incoming::start(&settings, around, tasks).await?;
+    if let Some(answers) = &answering {
+        follow_files(&settings, shop, answers.engine.clone(), intake.clone(), &ground, tasks);
+    }
     let mut watch = None;
     if settings.role.watches() {
         let (board, store, registry, inbox) = (board.clone(), store.clone(), registry.clone(), inbox.clone());
-        let around = Surroundings { book, board, store, redis, registry, inbox, clock, life };
+        let folding = intake.clone();
+        let fold = Arc::new(move |tag: &str| folding.tags(tag));
+        let around = Surroundings { book, board, store, redis, registry, inbox, fold, clock, life };
         watch = Some(watch::start(&settings, around, tasks).await?);
     }
     let names = settings.models.iter().map(|model| model.name.to_string());
@@ -185,7 +205,9 @@ async fn start(settings: Settings, loaded: Loaded, tasks: &Tasks) -> Result<Arc<
         simulated,
         watch,
         exposure,
-        events: inbox,
+        intake,
+        gate,
+        sweeps,
         clock,
         ready: AtomicBool::new(true),
         life,
@@ -257,19 +279,25 @@ async fn start_engine(
     };
     let Services { origins, catalogue } = services::start(settings, around, tasks)?;
     let exposure = Exposure { file, catalogue, understanding: engine.understanding.clone() };
-    follow_files(settings, shop, engine.clone(), ground, tasks);
     Ok(Answering { engine, simulated, origins, exposure })
 }
 
 /// Takes changed files of the operator over while the engine runs.
-fn follow_files(settings: &Settings, shop: Shop, engine: Arc<Engine>, ground: &Ground, tasks: &Tasks) {
+fn follow_files(
+    settings: &Settings,
+    shop: Shop,
+    engine: Arc<Engine>,
+    intake: Arc<Intake>,
+    ground: &Ground,
+    tasks: &Tasks,
+) {
     let Some(folder) = settings.files.clone() else {
         tasks.spawn_until_stopped(reload::no_files());
         return;
     };
     let (board, clock) = (ground.board.clone(), ground.clock);
     let models = settings.models.iter().map(|model| model.defaults()).collect();
-    let reload = Reload { folder, shop, engine, board, defaults: engine_defaults(settings), models, clock };
+    let reload = Reload { folder, shop, engine, intake, board, defaults: engine_defaults(settings), models, clock };
     tasks.spawn_until_stopped(reload.run(ground.registry.clone()));
 }
 
@@ -379,7 +407,8 @@ impl Front {
     /// everybody.
     async fn administrate(&self, request: Request<Incoming>) -> Response<Payload> {
         let (head, body) = request.into_parts();
-        let body = match body::read(body, LARGEST_WISH).await {
+        let largest = if head.uri.path() == "/v1/events" { LARGEST_DELIVERY } else { LARGEST_WISH };
+        let body = match body::read(body, largest).await {
             Ok(body) => body,
             Err(error) => return refuse(&error),
         };

@@ -1,6 +1,7 @@
 //! `banto.yaml`: what this process is to be. Every field has a default, so that no file at all is a good file.
 
 pub mod embedder;
+pub mod events;
 mod nodes;
 mod origins;
 mod redis;
@@ -60,6 +61,7 @@ struct Raw {
     logs: Vec<LogQuery>,
     notify: RawNotify,
     origins: BTreeMap<String, origins::RawPlace>,
+    events: events::Raw,
     drain: Option<TimeSpan>,
     deadline: Option<TimeSpan>,
 }
@@ -137,6 +139,8 @@ pub struct Settings {
     pub controller: ControllerSettings,
     /// The shop's services that the origin cache and the price checks ask.
     pub origins: BTreeMap<Arc<str>, OriginPlace>,
+    /// Where events come from.
+    pub events: events::EventSettings,
     /// How long requests under way may take at shutdown.
     pub drain: Duration,
     /// How long one request may take over all attempts and fallbacks.
@@ -292,6 +296,7 @@ impl Raw {
             limits: self.limits.validate(document, problems),
             aliases: self.aliases,
             role,
+            events: self.events.validate(self.aws.is_some(), document, problems),
             controller: ControllerSettings {
                 nodes: nodes::validate(&self.nodes, token.as_ref(), document, problems),
                 aws: self.aws,

@@ -11,6 +11,7 @@ use crate::{
         sale::{self, Calendar},
         understand::Understanding,
     },
+    events::mapping::Mappings,
     knob::catalogue::{Catalogue, EngineDefaults, IntentDefaults, ModelDefaults},
     store::Tag,
 };
@@ -28,6 +29,8 @@ pub struct Shop {
     pub catalogue: Option<Asking>,
     /// The sales.
     pub calendar: Arc<Calendar>,
+    /// What other systems' events mean.
+    pub mappings: Mappings,
 }
 
 impl Shop {
@@ -45,9 +48,11 @@ impl Shop {
         let messages = Messages::load(files, problems);
         let origins = file::load(files, problems).into();
         let catalogue = Asking::load(files, problems);
-        let understanding = Arc::new(understanding?);
+        let understanding = understanding?;
+        let mappings = Mappings::load(files, &understanding, problems);
+        let understanding = Arc::new(understanding);
         let calendar = Arc::new(sale::file::load(files, &understanding, problems));
-        Some(Self { understanding, messages: Arc::new(messages), origins, catalogue, calendar })
+        Some(Self { understanding, messages: Arc::new(messages), origins, catalogue, calendar, mappings })
     }
 
     /// The tags of everything that may quote a price: priced intents, answers that do, all kept origins.

@@ -15,7 +15,7 @@ use crate::{
     controller::{
         act::{
             Hands,
-            cache::{Cleaning, Invalidating},
+            cache::{Cleaning, Fold, Invalidating},
             journal::Journal,
             knobs::Knobs,
             redis_config::RedisConfig,
@@ -61,6 +61,8 @@ pub struct Surroundings {
     pub registry: Arc<Registry>,
     /// Events that come in.
     pub inbox: Inbox,
+    /// One form for all spellings of a tag.
+    pub fold: Fold,
     /// The time.
     pub clock: Clock,
     /// A number that no other life of this process has.
@@ -75,7 +77,7 @@ const STORE_FIRST: Duration = Duration::from_secs(3);
 /// # Errors
 /// When the journal cannot be opened, or a channel cannot be built.
 pub async fn start(settings: &Settings, around: Surroundings, tasks: &Tasks) -> Result<Arc<dyn Watch>, StartError> {
-    let Surroundings { book, board, store, redis, registry, inbox, clock, life } = around;
+    let Surroundings { book, board, store, redis, registry, inbox, fold, clock, life } = around;
     let machine = |error: &dyn std::fmt::Display| StartError::Machine(error.to_string());
     let journal = Journal::open(&settings.state.join("journal.sqlite")).map_err(|error| machine(&error))?;
     let journal = Arc::new(journal);
@@ -83,7 +85,7 @@ pub async fn start(settings: &Settings, around: Surroundings, tasks: &Tasks) -> 
     let account = Account::open(&settings.controller, &outbound, clock).await;
     let roster = Arc::new(roster(settings, &outbound));
     let hands = Hands::default().with("knob", Arc::new(Knobs::new(board.clone(), clock)));
-    let hands = on_caches(hands, settings, &store, &roster);
+    let hands = on_caches(hands, settings, &store, &roster, fold);
     let hands = match &redis {
         Some(redis) => hands.with("redis_config", Arc::new(RedisConfig(redis.clone()))),
         None => hands,
@@ -144,11 +146,11 @@ fn roster(settings: &Settings, outbound: &Outbound) -> Roster {
 }
 
 /// Hands on the answers kept: in the store that all share, or on each node's own.
-fn on_caches(hands: Hands, settings: &Settings, store: &Arc<dyn Store>, roster: &Arc<Roster>) -> Hands {
+fn on_caches(hands: Hands, settings: &Settings, store: &Arc<dyn Store>, roster: &Arc<Roster>, fold: Fold) -> Hands {
     match settings.role.answers() || settings.redis.is_some() {
         true => hands
             .with("clean_up", Arc::new(Cleaning(store.clone())))
-            .with("invalidate", Arc::new(Invalidating(store.clone()))),
+            .with("invalidate", Arc::new(Invalidating::new(store.clone(), fold))),
         false => hands
             .with("clean_up", Arc::new(CleaningAll(roster.clone())))
             .with("invalidate", Arc::new(InvalidatingAll(roster.clone()))),

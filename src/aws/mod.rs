@@ -34,6 +34,8 @@ mod signed;
 #[cfg(feature = "aws")]
 pub mod sns;
 #[cfg(feature = "aws")]
+pub mod sqs;
+#[cfg(feature = "aws")]
 pub mod ssm;
 #[cfg(feature = "aws")]
 mod xml;

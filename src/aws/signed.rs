@@ -16,7 +16,7 @@ use crate::{
     outbound::{Outbound, Response},
 };
 
-const WITHIN: Duration = Duration::from_secs(10);
+const USUALLY_WITHIN: Duration = Duration::from_secs(10);
 
 /// One service, asked as one account.
 #[derive(Clone, Debug)]
@@ -25,6 +25,9 @@ pub(super) struct Signed {
     outbound: Outbound,
     clock: Clock,
     service: &'static str,
+    /// Another region than the account's.
+    region: Option<String>,
+    within: Duration,
     /// Its host and region where it is one for the whole world.
     global: Option<(&'static str, &'static str)>,
 }
@@ -42,7 +45,7 @@ pub(super) struct Call<'a> {
 impl Signed {
     /// A service of the account's region.
     pub(super) fn regional(service: &'static str, account: Account, outbound: Outbound, clock: Clock) -> Self {
-        Self { account, outbound, clock, service, global: None }
+        Self { account, outbound, clock, service, region: None, within: USUALLY_WITHIN, global: None }
     }
 
     /// A service that is one for the whole world.
@@ -53,7 +56,17 @@ impl Signed {
         outbound: Outbound,
         clock: Clock,
     ) -> Self {
-        Self { account, outbound, clock, service, global: Some(at) }
+        Self { account, outbound, clock, service, region: None, within: USUALLY_WITHIN, global: Some(at) }
+    }
+
+    /// The same in another region.
+    pub(super) fn in_region(self, region: Option<&str>) -> Self {
+        Self { region: region.map(str::to_owned), ..self }
+    }
+
+    /// The same with this long for an answer.
+    pub(super) fn within(self, within: Duration) -> Self {
+        Self { within, ..self }
     }
 
     /// Signs and sends; any status is an answer.
@@ -62,7 +75,7 @@ impl Signed {
     /// Without credentials, and when no answer came.
     pub(super) async fn send(&self, doing: Doing<'_>, call: Call<'_>) -> Result<Response, Fault> {
         let request = self.signed(doing.action, call).await?;
-        let answer = self.outbound.send(request, WITHIN).await;
+        let answer = self.outbound.send(request, self.within).await;
         answer.map_err(|e| Fault::Unsure(format!("{} on {} got no answer: {e}", doing.action, doing.target)))
     }
 
@@ -73,7 +86,7 @@ impl Signed {
         let keys = provider.provide_credentials().await.map_err(|e| unsigned(e.to_string()))?;
         let identity = keys.into();
         let now = SystemTime::UNIX_EPOCH + Duration::from_millis(self.clock.now().0.max(0) as u64);
-        let region = self.global.map_or(self.account.region(), |(_, region)| region);
+        let region = self.global.map_or(self.region(), |(_, region)| region);
         let params = v4::SigningParams::builder().identity(&identity).region(region).name(self.service).time(now);
         let params = params.settings(SigningSettings::default()).build().map_err(|e| unsigned(e.to_string()))?;
         let url = format!("{}{}", self.base(), call.path);
@@ -92,7 +105,14 @@ impl Signed {
         let own = self.account.config().endpoint_url().map(|url| url.trim_end_matches('/').to_owned());
         own.unwrap_or_else(|| match self.global {
             Some((host, _)) => format!("https://{host}"),
-            None => format!("https://{}.{}.amazonaws.com", self.service, self.account.region()),
+            None => {
+                let china = if self.region().starts_with("cn-") { ".cn" } else { "" };
+                format!("https://{}.{}.amazonaws.com{china}", self.service, self.region())
+            }
         })
+    }
+
+    fn region(&self) -> &str {
+        self.region.as_deref().unwrap_or(self.account.region())
     }
 }

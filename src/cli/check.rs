@@ -45,6 +45,7 @@ struct Checked {
     diagnoses: usize,
     policies: usize,
     intents: usize,
+    mappings: usize,
     drills: usize,
 }
 
@@ -82,10 +83,10 @@ fn said(problem: &Problem) -> Said<'_> {
 }
 
 fn text(checked: &Checked, problems: &[Problem]) -> String {
-    let Checked { alarms, composites, diagnoses, policies, intents, drills } = checked;
+    let Checked { alarms, composites, diagnoses, policies, intents, mappings, drills } = checked;
     let looked = format!(
         "{alarms} alarms, {composites} composites, {diagnoses} decision trees, {policies} policies, {intents} intents, \
-         {drills} drills"
+         {mappings} event mappings, {drills} drills"
     );
     match problems {
         [] => format!("{looked}: nothing is wrong\n"),
@@ -126,6 +127,7 @@ fn check_files(files: &Files, settings: &Settings, problems: &mut Problems) -> C
     if let Some(shop) = &shop {
         let book = Rulebook::load(files, &shop.knobs(&engine, &models), problems);
         checked.intents = shop.understanding.intents().count();
+        checked.mappings = shop.mappings.len();
         checked.alarms = book.rules.alarms().count();
         checked.composites = book.rules.composites().count();
         checked.diagnoses = book.trees.len();

@@ -8,6 +8,7 @@ pub mod cloud;
 pub mod dashboards;
 pub mod docs;
 pub mod drill;
+pub mod events;
 pub mod exposure;
 pub mod hold;
 pub mod incidents;
@@ -43,6 +44,8 @@ enum Command {
     Check(check::Args),
     /// Lists and runs drills.
     Drill(drill::Args),
+    /// Tries events on the mappings, sends them, and looks after those that could not be applied.
+    Events(events::Args),
     /// Tests, replays, plans and applies alarms.
     Alarms(alarms::Args),
     /// Builds, plans and applies dashboards.
@@ -117,6 +120,7 @@ pub fn run() -> Exit {
         Command::Serve(args) => serve::run(args),
         Command::Check(args) => check::run(args),
         Command::Drill(args) => drill::run(args),
+        Command::Events(args) => events::run(args),
         Command::Alarms(args) => alarms::run(args),
         Command::Dashboards(args) => dashboards::run(args),
         Command::Cache(args) => cache::run(args),

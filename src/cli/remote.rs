@@ -82,6 +82,14 @@ impl Remote {
         self.call("POST", path, serde_json::to_vec(body).unwrap_or_default().into())
     }
 
+    /// Deletes something.
+    ///
+    /// # Errors
+    /// [`RemoteError`].
+    pub fn delete<T: DeserializeOwned>(&self, path: &str) -> Result<T, RemoteError> {
+        self.call("DELETE", path, Bytes::new())
+    }
+
     fn call<T: DeserializeOwned>(&self, method: &str, path: &str, body: Bytes) -> Result<T, RemoteError> {
         let answer = self.ask(method, path, body)?;
         serde_json::from_slice(if answer.is_empty() { b"null" } else { &answer })

@@ -107,6 +107,19 @@ impl Document {
         found.map_or_else(|| self.start(), |(line, column)| self.at(line as u64 + 1, column as u64 + 1))
     }
 
+    /// The place of the first `needle` at `from` or behind it, or `from` itself: for parts of a value that carry no position.
+    pub fn find_after(&self, from: &Place, needle: &str) -> Place {
+        let first = from.line.saturating_sub(self.offset + 1) as usize;
+        let column = from.column.saturating_sub(1) as usize;
+        let found = self.text.lines().enumerate().skip(first).find_map(|(line, text)| {
+            let skipped =
+                if line == first { text.char_indices().nth(column).map_or(text.len(), |(at, _)| at) } else { 0 };
+            let byte = text[skipped..].find(needle)? + skipped;
+            Some((line, text[..byte].chars().count()))
+        });
+        found.map_or_else(|| from.clone(), |(line, column)| self.at(line as u64 + 1, column as u64 + 1))
+    }
+
     /// The place of a key of a mapping, plain or in quotes, or the start.
     pub fn find_key(&self, key: &str) -> Place {
         let is_key = |line: &str| {

@@ -27,9 +27,10 @@ pub struct Rulebook {
 }
 
 /// What a document in `policies/` may be, by its first key; other rooms read those that are no policies.
-const KINDS: [&str; 13] = [
+const KINDS: [&str; 14] = [
     "policy",
     "diagnosis",
+    "mapping",
     "intent",
     "titles",
     "message",

@@ -112,7 +112,13 @@ catalogue! {
     CACHE_BYTES = Gauge "cache.bytes" Bytes ["intent"] "store": "Bytes of stored entries by intent.";
     CACHE_MEMORY = Gauge "cache.memory_utilization" Ratio [] "store": "Used share of the store's memory limit. Absent without a limit.";
     EVICTIONS = Counter "cache.evictions" None [] "store": "Entries removed to make room.";
-    INVALIDATIONS = Counter "cache.invalidations" None ["result"] "store": "Invalidations by result: received, applied, failed.";
+    INVALIDATIONS = Counter "cache.invalidations" None ["result"] "events/intake": "Invalidations, by events and by hand, by result: received, applied, failed (kept for another try), ignored (no mapping), duplicate.";
+    INVALIDATION_LATENCY = Distribution "cache.invalidation_latency" Seconds [] "events/intake": "From an event's own time to its entries being void. A time without milliseconds counts as the end of its second.";
+    INVALIDATION_DIVERGENCE = Gauge "cache.invalidation_divergence" None [] "events/intake": "Invalidations received and not yet applied: those under way for a moment, those in the dead-letter store until they are replayed or dropped.";
+    DEAD_LETTERS = Gauge "events.dead_letters" None [] "events/dead_letters": "Events that could not be applied and wait on this node's disk.";
+    EVENTS_RECEIVED = Counter "events.received" None ["channel"] "events/intake": "Events received for the first time, by channel: http, sns, sqs.";
+    EVENTS_REFUSED = Counter "events.refused" None ["reason"] "events/intake": "Deliveries that were not taken: unreadable, unsigned (not from SNS, or not an allowed topic), full (could be neither applied nor kept).";
+    QUEUE_UP = Gauge "events.queue_up" None ["queue"] "events/queue": "1 while a queue of events answers, 0 while it fails or throttles.";
     STORE_LATENCY = Distribution "store.latency" Seconds ["operation"] "store": "Duration of one store operation: get, get_many (all keys of one call), put, lead, invalidate, take, document, upkeep.";
     STORE_ERRORS = Counter "store.errors" None ["operation"] "store": "Store operations that failed or passed their deadline; the request went on without them.";
     STORE_FAULTS = Counter "store.faults" None ["reason"] "store/redis": "What went wrong with Redis, by reason; each cost a hit or a write, never an answer: timeout, unreachable, full, read_only, loading, moving (a cluster moves slots), denied (access rights), wrong_type, refused, spoilt, other_form (of another version), foreign, too_long.";

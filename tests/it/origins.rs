@@ -187,7 +187,7 @@ async fn a_cold_cache_or_none_at_all_does_not_drown_the_service() {
     for n in 0..200 {
         double.set(&format!("/reviews/B{n}"), Does::Slowly(Duration::from_millis(5), json!({ "n": n })));
     }
-    let nowhere = banto::store::redis::Options { url: "redis://127.0.0.1:1".into(), ..Default::default() };
+    let nowhere = banto::store::redis::Options::at("redis://127.0.0.1:1");
     let tasks = Tasks::default();
     let away = banto::store::redis::Redis::connect(
         nowhere,

@@ -28,7 +28,7 @@ use banto::{
     },
     engine::model::configured::ModelSettings,
     knob::{board::Board, catalogue::EngineDefaults},
-    store::{Store, embedded::Embedded},
+    store::{Store, Tag, embedded::Embedded},
     telemetry::registry::Registry,
 };
 
@@ -79,7 +79,7 @@ impl Shift {
         let hands = Hands::default()
             .with("knob", Arc::new(Knobs::new(board.clone(), clock)))
             .with("clean_up", Arc::new(Cleaning(store.clone())))
-            .with("invalidate", Arc::new(Invalidating(store)));
+            .with("invalidate", Arc::new(Invalidating::new(store, Arc::new(|tag| vec![Tag(tag.into())]))));
         let (limits, lease) = (Limits::default(), None);
         let parts = Parts {
             rules,

@@ -5,4 +5,5 @@ pub mod aws;
 pub mod banto;
 pub mod origin;
 pub mod redis;
+pub mod sns;
 pub mod upstream;

@@ -21,6 +21,11 @@ impl AdminError {
         Self { status: StatusCode::BAD_REQUEST, message: message.into() }
     }
 
+    /// 403: not for whoever asks.
+    pub fn forbidden(message: impl Into<String>) -> Self {
+        Self { status: StatusCode::FORBIDDEN, message: message.into() }
+    }
+
     /// 404: no such thing.
     pub fn not_found(message: impl Into<String>) -> Self {
         Self { status: StatusCode::NOT_FOUND, message: message.into() }

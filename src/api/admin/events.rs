@@ -1,129 +1,93 @@
-//! What happens outside: deployments, releases, sales; and invalidations by hand.
+//! `POST /v1/events`: what other systems tell us.
+//!
+//! Deliveries of SNS are let in by their signature, everything else by the operator's token; SNS can send that too, as the
+//! password of its URL, which is how its unsigned raw deliveries come in. Whoever gets an error should send it again later
+//! when its status is 5xx, and never when it is 4xx.
 
-use std::collections::BTreeMap;
+use axum::{
+    Json,
+    extract::State,
+    response::{IntoResponse, Response},
+};
+use base64::{Engine as _, engine::general_purpose::STANDARD};
+use bytes::Bytes;
+use http::{
+    HeaderMap, StatusCode,
+    header::{AUTHORIZATION, WWW_AUTHENTICATE},
+};
+use serde_json::json;
 
-use axum::{Json, extract::State};
-use http::StatusCode;
-use serde::{Deserialize, Serialize};
-use tracing::info;
-
-use super::{AdminError, Shared};
+use super::{AdminError, Desk, Shared, may_pass};
 use crate::{
-    clock::Timestamp,
-    controller::{event::Event, order::MOST_REMOVED},
-    engine::understand::normalise::normalise,
-    ids::IntentId,
-    store::{CleanUp, Tag},
-    telemetry::catalogue,
-    units::TimeSpan,
+    events::{
+        envelope::Carried,
+        intake::{Channel, OnFailure, Refused, Verdict},
+        sns::{self, Passed},
+    },
+    telemetry::catalogue::EVENTS_REFUSED,
 };
 
-/// How many events wait for the controller; more are refused, so that none is lost unseen.
-const WAITING: usize = 10_000;
+/// What SNS says of a delivery in its headers.
+const KIND: &str = "x-amz-sns-message-type";
+const RAW: &str = "x-amz-sns-rawdelivery";
+const ID: &str = "x-amz-sns-message-id";
 
-/// An event as it is sent.
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-pub(super) struct Sent {
-    kind: String,
-    subject: String,
-    at: Option<Timestamp>,
-    #[serde(default)]
-    details: BTreeMap<String, String>,
-}
-
-/// `POST /v1/events`.
-pub(super) async fn receive(State(desk): Shared, Json(sent): Json<Sent>) -> Result<StatusCode, AdminError> {
-    if desk.watch.is_none() {
-        return Err(AdminError::not_found("no controller runs in this process; send events to the one that does"));
+pub(super) async fn receive(State(desk): Shared, headers: HeaderMap, body: Bytes) -> Result<Response, AdminError> {
+    let is_raw = headers.get(RAW).is_some_and(|raw| raw.as_bytes().eq_ignore_ascii_case(b"true"));
+    let from_sns = headers.contains_key(KIND);
+    if (!from_sns || is_raw) && !may_pass(&desk, token(&headers).as_deref()) {
+        // SNS sends the password of its URL only to those who ask for it.
+        return Ok(([(WWW_AUTHENTICATE, "Basic realm=\"banto\"")], AdminError::no_token()).into_response());
     }
-    let event = Event {
-        at: sent.at.unwrap_or(desk.clock.now()),
-        kind: sent.kind,
-        subject: sent.subject,
-        details: sent.details,
-    };
-    if event.kind == "deployment" {
-        let part = event.subject.split_whitespace().next().unwrap_or_default();
-        let kind = ["prompt", "model", "infrastructure"].into_iter().find(|known| *known == part).unwrap_or("service");
-        desk.registry.counter(&catalogue::DEPLOYMENTS, &[kind]).inc();
-    }
-    let mut events = desk.events.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
-    if events.len() >= WAITING {
-        return Err(AdminError::unavailable("too many events wait for the controller; send this one again later"));
-    }
-    info!(kind = event.kind, subject = event.subject, "Event received.");
-    events.push(event);
-    Ok(StatusCode::ACCEPTED)
-}
-
-/// What to make void.
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-pub(super) struct Void {
-    tags: Vec<String>,
-}
-
-/// What was made void.
-#[derive(Serialize)]
-pub(super) struct Voided {
-    tags: Vec<Tag>,
-}
-
-/// `POST /api/v1/invalidate`. An empty list is an error, never "everything".
-pub(super) async fn invalidate(State(desk): Shared, Json(void): Json<Void>) -> Result<Json<Voided>, AdminError> {
-    if void.tags.is_empty() {
-        return Err(AdminError::invalid(
-            "`tags` is empty: name what to invalidate, such as `title:one piece` or `intent:pricing`",
-        ));
-    }
-    let counted = |result| desk.registry.counter(&catalogue::INVALIDATIONS, &[result]);
-    counted("received").inc();
-    let tags: Vec<_> = void.tags.iter().map(|tag| canonical(tag)).collect();
-    match desk.store.invalidate(&tags).await {
-        Ok(()) => {
-            counted("applied").inc();
-            Ok(Json(Voided { tags }))
+    let text = std::str::from_utf8(&body).map_err(|_| AdminError::invalid("the delivery is not UTF-8 text"))?;
+    let (text, carried, channel) = match from_sns && !is_raw {
+        true => match signed(&desk, text).await? {
+            Passed::Notification(text, carried) => (text, carried, Channel::Sns),
+            Passed::Subscribed(topic) => return Ok(Json(json!({ "subscribed": topic })).into_response()),
+            Passed::Unsubscribed(topic) => return Ok(Json(json!({ "unsubscribed": topic })).into_response()),
+        },
+        false => {
+            let id = headers.get(ID).and_then(|id| id.to_str().ok()).map(str::to_owned);
+            let channel = if is_raw { Channel::Sns } else { Channel::Http };
+            (text.to_owned(), Carried { id, at: None }, channel)
         }
-        Err(error) => {
-            counted("failed").inc();
-            Err(AdminError::unavailable(format!("the invalidation did not reach the store ({error}); send it again")))
-        }
-    }
-}
-
-/// What to clean up.
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-pub(super) struct Unused {
-    #[serde(default)]
-    intents: Vec<IntentId>,
-    unused_for: TimeSpan,
-    most: u64,
-}
-
-/// How much was cleaned up.
-#[derive(Serialize)]
-pub(super) struct Removed {
-    removed: u64,
-}
-
-/// `POST /api/v1/clean_up`: low-value entries of this process's store.
-pub(super) async fn clean_up(State(desk): Shared, Json(wish): Json<Unused>) -> Result<Json<Removed>, AdminError> {
-    if wish.most == 0 || wish.most > MOST_REMOVED {
-        return Err(AdminError::invalid(format!("`most` is {}: use 1 to {MOST_REMOVED}", wish.most)));
-    }
-    let plan = CleanUp { intents: wish.intents, unused_for: wish.unused_for.0, most: wish.most };
-    let removed = desk.store.clean_up(&plan).await;
-    let removed = removed.map_err(|error| AdminError::unavailable(format!("the store was not cleaned up: {error}")))?;
-    Ok(Json(Removed { removed }))
-}
-
-/// A tag in the form the cache knows it by: the part after the colon is normalised like a question's words.
-fn canonical(tag: &str) -> Tag {
-    let tag = match tag.split_once(':') {
-        Some((kind, value)) => format!("{}:{}", kind.trim().to_ascii_lowercase(), normalise(value)),
-        None => normalise(tag),
     };
-    Tag(tag.into())
+    let verdicts = desk.intake.receive(&text, &carried, channel, OnFailure::Keep).await.map_err(refused)?;
+    Ok((StatusCode::ACCEPTED, Json(json!({ "events": shown(&verdicts) }))).into_response())
+}
+
+/// What SNS signed for a topic that is allowed.
+async fn signed(desk: &Desk, text: &str) -> Result<Passed, AdminError> {
+    desk.gate.pass(text).await.map_err(|refused| match &refused {
+        sns::Refused::Later(why) => AdminError::unavailable(why.clone()),
+        sns::Refused::Unreadable(why) => AdminError::invalid(why.clone()),
+        sns::Refused::Forbidden(why) => {
+            desk.registry.counter(&EVENTS_REFUSED, &["unsigned"]).inc();
+            tracing::warn!(why, "A delivery that claims to be of SNS was refused.");
+            AdminError::forbidden(why.clone())
+        }
+    })
+}
+
+fn refused(refused: Refused) -> AdminError {
+    match refused {
+        Refused::Unreadable(why) => AdminError::invalid(why),
+        Refused::Elsewhere => AdminError::not_found(refused.to_string()),
+        Refused::Full(why) => AdminError::unavailable(why),
+    }
+}
+
+/// Verdicts as shown; of a long batch the first tell enough.
+fn shown(verdicts: &[Verdict]) -> &[Verdict] {
+    verdicts.get(..100).unwrap_or(verdicts)
+}
+
+/// The token of a `Bearer` header, or the password of a `Basic` one.
+fn token(headers: &HeaderMap) -> Option<String> {
+    if let Some(bearer) = crate::api::keys::bearer(headers) {
+        return Some(bearer.to_owned());
+    }
+    let (scheme, credentials) = headers.get(AUTHORIZATION)?.to_str().ok()?.split_once(' ')?;
+    let decoded = STANDARD.decode(credentials.trim()).ok().filter(|_| scheme.eq_ignore_ascii_case("basic"))?;
+    Some(std::str::from_utf8(&decoded).ok()?.split_once(':')?.1.to_owned())
 }

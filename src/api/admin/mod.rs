@@ -1,12 +1,16 @@
 //! Everything that is not an application's request: health, metrics, feedback, events, knobs, incidents.
 //!
-//! Health, readiness and status are open; the rest needs the operator's token, except on loopback when none is configured.
+//! Health, readiness and status are open; the rest needs the operator's token, except on loopback when none is configured,
+//! and deliveries of SNS, which have a signature instead.
 
+mod clean_up;
+mod dead_letters;
 mod error;
 mod events;
 pub mod exposure;
 mod feedback;
 mod health;
+mod invalidate;
 mod knobs;
 mod measurements;
 mod nodes;
@@ -17,10 +21,10 @@ use std::sync::{Arc, atomic::AtomicBool};
 
 use axum::{
     Router,
-    extract::{Request, State},
+    extract::{DefaultBodyLimit, Request, State},
     middleware::{self, Next},
     response::{IntoResponse, Response},
-    routing::{get, post},
+    routing::{delete, get, post},
 };
 
 pub use self::{error::AdminError, simulated::Wish};
@@ -28,9 +32,9 @@ pub use self::{exposure::Exposure, watch::Watch};
 use super::keys::bearer;
 use crate::{
     clock::Clock,
-    controller::sense::eyes::Inbox,
     digest::Digest,
     engine::{answer::Engine, model::simulated::Simulation},
+    events::{intake::Intake, sns::Gate, sweep::Sweeps},
     ids::ModelName,
     knob::board::Board,
     store::Store,
@@ -54,7 +58,11 @@ pub struct Desk {
     /// Who was served what; `None` for a controller on its own.
     pub exposure: Option<Exposure>,
     /// Where events from outside go.
-    pub events: Inbox,
+    pub intake: Arc<Intake>,
+    /// Who verifies those of SNS.
+    pub gate: Gate,
+    /// What is made void by pattern.
+    pub sweeps: Arc<Sweeps>,
     /// The time.
     pub clock: Clock,
     /// Whether requests are served.
@@ -72,7 +80,6 @@ pub type Shared = State<Arc<Desk>>;
 pub fn router(desk: Arc<Desk>) -> Router {
     let guarded = Router::new()
         .route("/metrics", get(health::metrics))
-        .route("/v1/events", post(events::receive))
         .route("/api/v1/knobs", get(knobs::list))
         .route("/api/v1/knobs/history", get(knobs::history))
         .route("/api/v1/knobs/document", post(knobs::take_over))
@@ -80,12 +87,16 @@ pub fn router(desk: Arc<Desk>) -> Router {
         .route("/api/v1/nodes", get(nodes::list))
         .route("/api/v1/knobs/{name}", get(knobs::show).post(knobs::set))
         .route("/api/v1/simulated/{model}", get(simulated::show).post(simulated::set))
-        .route("/api/v1/invalidate", post(events::invalidate))
-        .route("/api/v1/clean_up", post(events::clean_up))
+        .route("/api/v1/clean_up", post(clean_up::clean_up))
         .route("/api/v1/labels", get(feedback::labels))
         .route("/api/v1/recall", get(feedback::known))
         .route("/api/v1/exposure", get(exposure::served))
         .route("/api/v1/prices", get(exposure::prices))
+        .route("/api/v1/invalidate", post(invalidate::invalidate))
+        .route("/api/v1/invalidate/{id}", get(invalidate::progress))
+        .route("/api/v1/events/dead-letters", get(dead_letters::list))
+        .route("/api/v1/events/dead-letters/{id}", delete(dead_letters::remove))
+        .route("/api/v1/events/dead-letters/{id}/replay", post(dead_letters::replay))
         .route("/api/v1/incidents", get(watch::incidents))
         .route("/api/v1/alarms", get(watch::alarms))
         .route("/api/v1/decisions", get(watch::decisions))
@@ -97,18 +108,26 @@ pub fn router(desk: Arc<Desk>) -> Router {
         .route("/healthz", get(health::alive))
         .route("/readyz", get(health::ready))
         .route("/v1/feedback", post(feedback::receive))
+        .route("/v1/events", post(events::receive).layer(DefaultBodyLimit::disable()))
         .merge(guarded)
         .layer(middleware::map_response(error::in_json))
         .fallback(|request: Request| async move { AdminError::unknown_path(request.method(), request.uri().path()) })
         .with_state(desk)
 }
 
-/// Lets the operator's token pass. Compared by digest, so that the time it takes tells nothing.
+/// Lets the operator's token pass.
 async fn guard(State(desk): Shared, request: Request, next: Next) -> Response {
+    match may_pass(&desk, bearer(request.headers())) {
+        true => next.run(request).await,
+        false => AdminError::no_token().into_response(),
+    }
+}
+
+/// Whether this token is the operator's. Compared by digest, so that the time it takes tells nothing.
+fn may_pass(desk: &Desk, given: Option<&str>) -> bool {
     let digest = |token: &str| Digest::of([token.as_bytes()]);
-    let allowed = match &desk.token {
+    match &desk.token {
         None => true,
-        Some(token) => bearer(request.headers()).is_some_and(|given| digest(given) == digest(token)),
-    };
-    if allowed { next.run(request).await } else { AdminError::no_token().into_response() }
+        Some(token) => given.is_some_and(|given| digest(given) == digest(token)),
+    }
 }

@@ -47,8 +47,21 @@ impl Actuator for Cleaning {
     }
 }
 
+/// The tags that a text stands for, in the form the cache knows: the engine's side knows titles and their aliases.
+pub type Fold = Arc<dyn Fn(&str) -> Vec<Tag> + Send + Sync>;
+
 /// Invalidates by tag; the target is a list of tags with commas. Doing it twice is the same as once.
-pub struct Invalidating(pub Arc<dyn Store>);
+pub struct Invalidating {
+    store: Arc<dyn Store>,
+    fold: Fold,
+}
+
+impl Invalidating {
+    /// A hand that takes tags as policies write them.
+    pub fn new(store: Arc<dyn Store>, fold: Fold) -> Self {
+        Self { store, fold }
+    }
+}
 
 #[async_trait]
 impl Actuator for Invalidating {
@@ -61,8 +74,8 @@ impl Actuator for Invalidating {
         if tags.is_empty() {
             return Err(ActError::Refused("no tags: an empty target never means everything".into()));
         }
-        let tags: Vec<_> = tags.into_iter().map(|tag| Tag(tag.into())).collect();
-        self.0.invalidate(&tags).await.map_err(unsure)
+        let tags: Vec<_> = tags.into_iter().flat_map(|tag| (self.fold)(tag)).collect();
+        self.store.invalidate(&tags).await.map_err(unsure)
     }
 
     fn replay(&self) -> Replay {

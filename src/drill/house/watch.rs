@@ -30,7 +30,7 @@ use crate::{
     drill::{offset::Offset, story::AlarmTurn},
     ids::AlarmName,
     knob::board::Board,
-    store::Store,
+    store::{Store, Tag},
     telemetry::registry::Registry,
 };
 
@@ -67,7 +67,7 @@ impl Watch {
         let hands = Hands::default()
             .with("knob", Arc::new(Knobs::new(board.clone(), clock)))
             .with("clean_up", Arc::new(Cleaning(store.clone())))
-            .with("invalidate", Arc::new(Invalidating(store.clone())));
+            .with("invalidate", Arc::new(Invalidating::new(store.clone(), Arc::new(|tag| vec![Tag(tag.into())]))));
         let own = Registry::default();
         let limits = Limits::default();
         let (board, roster) = (board.clone(), Arc::default());

@@ -71,7 +71,7 @@ use crate::{
     dice::Dice,
     digest::Digest,
     knob::board::Board,
-    store::{Entry, Store, StoreError},
+    store::{Entry, Store, StoreError, Tag},
     tasks::Tasks,
     telemetry::registry::Registry,
 };
@@ -249,6 +249,17 @@ impl Recall {
     /// How many kept questions can be found by meaning.
     pub fn indexed(&self) -> usize {
         self.index.len()
+    }
+
+    /// Forgets in this process what has one of these tags, before the store's word of it comes round.
+    pub fn void(&self, tags: &[Tag]) {
+        self.near.drop_tagged(tags);
+    }
+
+    /// Forgets an entry in this process, so that no answer under way brings it back; the store is told by the caller.
+    pub fn forget(&self, key: &Digest) {
+        self.near.drop_entry(key);
+        self.index.remove(key);
     }
 
     /// Pairs of questions with a verdict.

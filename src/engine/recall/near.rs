@@ -6,9 +6,10 @@
 //! cleaned up, and finds what was void without a word.
 
 use std::{
+    collections::VecDeque,
     hash::{BuildHasherDefault, Hasher},
     sync::{
-        Arc,
+        Arc, Mutex, PoisonError,
         atomic::{
             AtomicI64, AtomicU64,
             Ordering::{Relaxed, SeqCst},
@@ -34,10 +35,12 @@ pub struct Near {
     cache: Cache<Digest, Arc<Held>, ByBytes, BuildHasherDefault<AsIs>>,
     /// Grows with every word that something is void.
     epoch: AtomicU64,
+    /// The entries that were dropped last, and the epoch from then on.
+    dropped: Mutex<VecDeque<(Digest, u64)>>,
 }
 
 /// A moment, before a fetch or a write began.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Mark(u64);
 
 /// An entry and when the store last knew of it.
@@ -74,6 +77,9 @@ impl Hasher for AsIs {
 /// How long an entry is served from here before the store is asked again.
 const RECHECK: Duration = Duration::from_secs(60);
 
+/// How many dropped entries are remembered: more than are dropped while an answer is under way.
+const DROPPED: usize = 4_096;
+
 /// What an entry takes on average; only sizes the hash table.
 const USUAL_ENTRY: u64 = 2_048;
 
@@ -82,7 +88,8 @@ impl Near {
     pub fn new(room: Bytes) -> Self {
         let entries = (room.0 / USUAL_ENTRY).max(16) as usize;
         let (hasher, lifecycle) = (BuildHasherDefault::default(), DefaultLifecycle::default());
-        Self { cache: Cache::with(entries, room.0, ByBytes, hasher, lifecycle), epoch: AtomicU64::new(0) }
+        let cache = Cache::with(entries, room.0, ByBytes, hasher, lifecycle);
+        Self { cache, epoch: AtomicU64::new(0), dropped: Mutex::default() }
     }
 
     /// An entry, fresh or not, and whether it is time to ask the store for it again; one caller in a minute is told so.
@@ -116,8 +123,20 @@ impl Near {
 
     /// An entry is gone.
     pub fn drop_entry(&self, key: &Digest) {
-        self.epoch.fetch_add(1, SeqCst);
+        let epoch = self.epoch.fetch_add(1, SeqCst) + 1;
+        let mut dropped = self.dropped.lock().unwrap_or_else(PoisonError::into_inner);
+        if dropped.len() >= DROPPED {
+            dropped.pop_front();
+        }
+        dropped.push_back((*key, epoch));
+        drop(dropped);
         self.cache.remove(key);
+    }
+
+    /// Whether an entry was dropped since `mark`: what was asked for before must not bring it back.
+    pub fn was_dropped(&self, key: &Digest, mark: Mark) -> bool {
+        let dropped = self.dropped.lock().unwrap_or_else(PoisonError::into_inner);
+        dropped.iter().rev().take_while(|(_, epoch)| *epoch > mark.0).any(|(gone, _)| gone == key)
     }
 
     /// Entries with one of these tags are void.
@@ -161,6 +180,16 @@ mod tests {
         near.keep(bleach.clone(), near.mark(), NOW);
         near.drop_tagged(&[Tag("title:naruto".into())]);
         assert_eq!((has(&near, &naruto), has(&near, &bleach)), (false, true));
+    }
+
+    #[test]
+    fn a_dropped_entry_is_remembered_for_those_that_began_before() {
+        let near = Near::new(Bytes(1 << 20));
+        let (gone, other) = (entry("a", &[]), entry("b", &[]));
+        let before = near.mark();
+        near.drop_entry(&gone.key);
+        assert_eq!((near.was_dropped(&gone.key, before), near.was_dropped(&other.key, before)), (true, false));
+        assert!(!near.was_dropped(&gone.key, near.mark()));
     }
 
     #[test]

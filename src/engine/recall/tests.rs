@@ -362,6 +362,23 @@ async fn an_invalidated_title_is_gone_from_every_node_and_a_slow_fill_does_not_b
 }
 
 #[tokio::test(start_paused = true)]
+async fn an_entry_removed_by_its_key_is_not_brought_back_by_a_slow_fill_on_any_node() {
+    let clock = Clock::starting_at(Timestamp(0));
+    let store = Arc::new(Embedded::in_memory(Limits::default(), clock));
+    let (one, two) = (Node::on(store.clone(), clock), Node::on(store.clone(), clock));
+    let question = one.question("When is One Piece out?");
+    one.keep(&question).await;
+    let fill = two.recall.begin(&question).await;
+    one.recall.forget(&question.key);
+    store.remove(&question.key).await.expect("removed");
+    settle().await;
+    two.remember(&question, fill).await;
+    assert!(one.ask("When is One Piece out?").await.is_none() && two.ask("When is One Piece out?").await.is_none());
+    two.keep(&question).await;
+    assert!(one.ask("When is One Piece out?").await.is_some(), "a fill that began after the removal is kept");
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_node_that_starts_later_finds_what_was_kept_before() {
     let clock = Clock::starting_at(Timestamp(0));
     let store = Arc::new(Embedded::in_memory(Limits::default(), clock));

@@ -10,7 +10,7 @@ use tokio::{
 };
 use tokio_util::sync::CancellationToken;
 
-use super::{Recall, compact::compact, meters::Written};
+use super::{Recall, compact::compact, meters::Written, near::Mark};
 use crate::{
     digest::Digest,
     engine::{
@@ -22,9 +22,9 @@ use crate::{
 };
 
 /// The beginning of a fill: what the tags' generations were before the model was asked. An answer whose tags were
-/// invalidated since is not kept.
+/// invalidated since, or whose entry was removed, is not kept.
 #[derive(Clone, Debug, Default)]
-pub struct Fill(Option<Vec<(Tag, u64)>>);
+pub struct Fill(Option<(Vec<(Tag, u64)>, Mark)>);
 
 /// Ends when an answer is kept, or will not be.
 pub type Kept = oneshot::Receiver<()>;
@@ -56,11 +56,12 @@ impl Recall {
         if !question.is_storable() {
             return Fill(None);
         }
+        let mark = self.near.mark();
         // Whether the answer quotes a price is known when it is there; its tag's generation counts from now.
         let tags: Vec<_> = question.tags.iter().cloned().chain([Tag(PRICE_TAG.into())]).collect();
         let generations = timeout(self.settings.store_deadline, self.store.generations(&tags)).await;
         let Ok(Ok(generations)) = generations else { return Fill(None) };
-        Fill(Some(tags.into_iter().zip(generations).collect()))
+        Fill(Some((tags.into_iter().zip(generations).collect(), mark)))
     }
 
     /// Keeps a complete answer, if it may be kept. Never waits; who wants to know when it is kept (or not) can.
@@ -117,10 +118,15 @@ impl Recall {
     }
 
     async fn keep(&self, question: &Question, fill: Fill, answer: Answer) -> Written {
-        let Some(tags) = fill.0 else { return Written::Failed };
+        let Some((tags, began)) = fill.0 else { return Written::Failed };
         let Some(entry) = self.entry(question, tags, answer).await else { return Written::Refused };
         let (entry, mark) = (Arc::new(entry), self.near.mark());
         match timeout(DEADLINE, self.store.put(entry.clone())).await {
+            // A removal before the put is heard of before its answer; one after it took the entry along.
+            Ok(Ok(Put::Stored)) if self.near.was_dropped(&entry.key, began) => {
+                let _ = timeout(DEADLINE, self.store.remove(&entry.key)).await;
+                Written::Stale
+            }
             Ok(Ok(Put::Stored)) => {
                 self.near.keep(entry, mark, self.clock.now());
                 Written::Stored

@@ -1,6 +1,6 @@
 //! A double of Amazon Web Services that speaks the SDK's own wire protocols and remembers what it was told.
 //!
-//! CloudWatch is Smithy RPC v2 CBOR; Logs, ECS and SSM are JSON 1.1; SNS and ElastiCache are Query; API
+//! CloudWatch is Smithy RPC v2 CBOR; Logs, ECS and SSM are JSON 1.1, SQS JSON 1.0; SNS and ElastiCache are Query; API
 //! Gateway and X-Ray are REST JSON, CloudFront is REST XML. Names
 //! of fields and errors are those of botocore's service models (`botocore/data/*/*/service-2.json`). It throttles, refuses
 //! and loses responses after their effect when asked to, holds metrics back, and pages.
@@ -12,6 +12,7 @@ mod elasticache;
 mod logs;
 mod rest;
 mod sns;
+pub mod sqs;
 mod ssm;
 mod wire;
 
@@ -58,6 +59,7 @@ pub struct World {
     pub ecs: ecs::Ecs,
     pub rest: rest::Rest,
     pub sns: sns::Sns,
+    pub sqs: sqs::Sqs,
     pub ssm: ssm::Ssm,
     troubles: BTreeMap<String, (Trouble, u32)>,
     calls: Vec<(String, Value)>,
@@ -116,6 +118,7 @@ impl World {
             "ecs" => self.ecs.answer(operation, body),
             "ssm" => self.ssm.answer(operation, body),
             "sns" => self.sns.answer(operation, body),
+            "sqs" => self.sqs.answer(operation, body),
             _ => self.rest.answer(operation, body),
         }
     }

@@ -70,6 +70,7 @@ pub fn read(method: &Method, uri: &Uri, headers: &HeaderMap, body: &[u8]) -> Opt
                 "Logs_20140328" => "logs",
                 "AmazonEC2ContainerServiceV20141113" => "ecs",
                 "AmazonSSM" => "ssm",
+                "AmazonSQS" => "sqs",
                 _ => return None,
             };
             Some(call(service, operation, serde_json::from_slice(body).ok()?, Protocol::Json))
