@@ -18,10 +18,17 @@ pub struct Args {
 #[derive(Debug, Subcommand)]
 enum Command {
     /// Shows them, the oldest first, with why and when they are tried again.
+    #[command(after_help = "Example:\n  banto events dead-letters list --json")]
     List(Options),
     /// Tries one again, or all of them.
+    #[command(
+        after_help = "Examples:\n  banto events dead-letters replay 6a7e8feb-b491\n  banto events dead-letters replay --all"
+    )]
     Replay(Chosen),
     /// Gives one up, or all of them: what they were to make void stays until it expires.
+    #[command(
+        after_help = "Examples:\n  banto events dead-letters drop 6a7e8feb-b491\n  banto events dead-letters drop --all"
+    )]
     Drop(Chosen),
 }
 
