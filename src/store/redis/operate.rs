@@ -1,5 +1,7 @@
 //! What an operator, or a controller in their place, asks of the servers themselves: how they are, and a parameter.
 
+use std::collections::HashMap;
+
 use super::{Node, Redis, pool::Wait, survey::Info};
 use crate::store::StoreError;
 
@@ -45,9 +47,9 @@ impl Redis {
         let mut command = redis::cmd("CONFIG");
         command.arg("GET").arg(name);
         let mut values = Vec::new();
-        for answer in self.0.ask_masters::<Vec<String>>(&command).await? {
+        for mut answer in self.0.ask_masters::<HashMap<String, String>>(&command).await? {
             let missing = || StoreError::Refused(format!("this Redis has no parameter `{name}`"));
-            values.push(answer.into_iter().nth(1).ok_or_else(missing)?);
+            values.push(answer.remove(name).ok_or_else(missing)?);
         }
         values.sort();
         values.dedup();
