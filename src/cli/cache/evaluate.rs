@@ -3,10 +3,14 @@
 mod embedder;
 mod report;
 
-use std::{fs, path::PathBuf};
+use std::{
+    fs,
+    path::{Path, PathBuf},
+};
 
 use self::report::{Listed, Report};
 use crate::{
+    app::settings::{Overrides, Settings},
     cli::Exit,
     config::{files::Files, problem::Problems},
     engine::{
@@ -23,14 +27,17 @@ use crate::{
 #[command(
     after_help = "Each line of the file: kept question, tab, new question, tab, 1 (one answer) or 0 (two), and perhaps a \
     tab and a kind.\n\nExamples:\n  banto cache evaluate --pairs pairs.tsv\n  banto cache evaluate --pairs pairs.tsv \
-    --files /etc/banto/shop --json\n  banto cache evaluate --pairs pairs.tsv --embedder http://127.0.0.1:8081/v1/embeddings \
+    --config banto.yaml --list\n  banto cache evaluate --pairs pairs.tsv --embedder http://127.0.0.1:8081/v1/embeddings \
     --model minilm --dimensions 384"
 )]
 pub struct Args {
     /// The labelled pairs.
     #[arg(long)]
     pairs: PathBuf,
-    /// The folder with the shop's policies/; without it the shipped ones.
+    /// The configuration file, for its embedder and its files.
+    #[arg(long, env = "BANTO_CONFIG")]
+    config: Option<PathBuf>,
+    /// The folder with the shop's policies/; without it the configured or the shipped ones.
     #[arg(long)]
     files: Option<PathBuf>,
     #[command(flatten)]
@@ -72,10 +79,12 @@ fn evaluate(args: &Args) -> Result<Report, (String, Exit)> {
     if pairs.is_empty() {
         return Err(failed(format!("{name}: there is no pair in it. Write question, tab, question, tab, 1 or 0")));
     }
-    let shop = shop(args)?;
+    let settings = Settings::load(args.config.as_deref(), Overrides::default())
+        .map_err(|wrong| (wrong.to_string(), Exit::Misconfigured))?;
+    let shop = shop(args.files.as_deref().or(settings.files.as_deref()))?;
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
     let runtime = runtime.map_err(|error| failed(error.to_string()))?;
-    let embedder = args.embedder.open(&shop).map_err(failed)?;
+    let embedder = runtime.block_on(args.embedder.open(settings.embedder, &shop)).map_err(failed)?;
     let mut trials: Vec<Trial> = Vec::with_capacity(pairs.len());
     for pair in &pairs {
         let trial = runtime.block_on(trial::replay(pair, &shop, &*embedder));
@@ -85,9 +94,9 @@ fn evaluate(args: &Args) -> Result<Report, (String, Exit)> {
     Ok(Report::of(embedder.name(), &trials, bad.len(), listed.unwrap_or_default()))
 }
 
-fn shop(args: &Args) -> Result<Understanding, (String, Exit)> {
+fn shop(folder: Option<&Path>) -> Result<Understanding, (String, Exit)> {
     let mut problems = Problems::default();
-    let files = match &args.files {
+    let files = match folder {
         None => Files::shipped(),
         Some(folder) => Files::read(folder, &mut problems)
             .map_err(|error| (format!("{}: {error}", folder.display()), Exit::Failed))?,

@@ -74,7 +74,7 @@ impl Recall {
             entities: question.entities.clone(),
             key: question.key,
             exact: self.exact(question).await.is_some(),
-            not_alone: question.not_alone.map(|why| format!("{why:?}")),
+            not_alone: question.not_alone.map(|why| why.label().to_owned()),
             frame: question.frame_text.clone(),
             threshold: self.live.threshold(&question.intent),
             compared: self.compare(question).await,

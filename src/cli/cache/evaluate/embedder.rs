@@ -5,6 +5,7 @@ use std::{sync::Arc, time::Duration};
 use http::{HeaderValue, Uri};
 
 use crate::{
+    app::settings::embedder::EmbedderSettings,
     engine::{
         recall::embed::{
             Embedder,
@@ -22,9 +23,9 @@ const DEADLINE: Duration = Duration::from_secs(10);
 /// The built-in embedder, or an OpenAI-compatible service.
 #[derive(Debug, clap::Args)]
 pub(super) struct Choice {
-    /// `hashed` (built in), or the address of an OpenAI-compatible embeddings service.
-    #[arg(long, default_value = "hashed")]
-    embedder: String,
+    /// `hashed` (built in), or the address of an OpenAI-compatible embeddings service; without it the configured one.
+    #[arg(long)]
+    embedder: Option<String>,
     /// The service's model.
     #[arg(long, default_value = "text-embedding-3-small")]
     model: String,
@@ -37,17 +38,28 @@ pub(super) struct Choice {
 }
 
 impl Choice {
-    /// The embedder.
+    /// The embedder that was named, else the configured one.
     ///
     /// # Errors
-    /// For people, when the address or the key cannot be used.
-    pub(super) fn open(&self, shop: &Understanding) -> Result<Arc<dyn Embedder>, String> {
-        if self.embedder == "hashed" {
-            return Ok(Arc::new(Hashed::new(shop.lexicon().clone())));
+    /// For people, when the address, the key or the model cannot be used.
+    pub(super) async fn open(
+        &self,
+        configured: EmbedderSettings,
+        shop: &Understanding,
+    ) -> Result<Arc<dyn Embedder>, String> {
+        match self.embedder.as_deref() {
+            None => configured.build(shop.lexicon().clone()).await,
+            Some("hashed") => Ok(Arc::new(Hashed::new(shop.lexicon().clone()))),
+            Some(address) => self.service(address),
         }
-        let url: Uri = self.embedder.parse().map_err(|_| self.unknown())?;
+    }
+
+    fn service(&self, address: &str) -> Result<Arc<dyn Embedder>, String> {
+        let unknown =
+            || format!("`{address}` is no embedder: use `hashed` or an address such as http://host/v1/embeddings");
+        let url: Uri = address.parse().map_err(|_| unknown())?;
         if url.scheme().is_none() {
-            return Err(self.unknown());
+            return Err(unknown());
         }
         let service = Service {
             url,
@@ -59,10 +71,6 @@ impl Choice {
         };
         let outbound = Outbound::new().map_err(|error| error.to_string())?;
         Ok(Arc::new(Endpoint::new(service, outbound)))
-    }
-
-    fn unknown(&self) -> String {
-        format!("`{}` is no embedder: use `hashed` or an address such as http://host/v1/embeddings", self.embedder)
     }
 }
 
