@@ -46,7 +46,7 @@ fn a_promotion_flips_at_once_where_it_took_a_quarter_of_an_hour() {
 }
 
 #[test]
-fn a_collapsed_embedding_model_is_noticed_by_its_wrong_answers_and_held_in_check() {
+fn a_collapsed_embedding_model_gives_nobody_a_wrong_answer_because_the_gates_hold() {
     holds("false-positives");
 }
 

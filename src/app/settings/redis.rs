@@ -69,7 +69,6 @@ impl RawRedis {
             problems.add(&document.find("user"), "a user without a password: add `password: { env: NAME }`");
         }
         Some(Options {
-            servers: servers?,
             login: password.map(|password| (self.user, password)),
             tls: self.tls.validate(document, folder, problems),
             prefix: self.prefix.map_or(usual.prefix, |prefix| {
@@ -90,6 +89,8 @@ impl RawRedis {
             }),
             from_replicas: self.replicas,
             silence: self.silence.map_or(usual.silence, |span| span.0),
+            // Last, so that a missing place hides no other mistake.
+            servers: servers?,
             ..usual
         })
     }

@@ -232,7 +232,7 @@ mod tests {
             (0..100).map(refusal).filter(|may| *may).count()
         };
         assert_eq!(retried(9), 100, "one in ten");
-        assert!(retried(4) <= 4, "one in five: {}", retried(4));
+        assert!(retried(4) <= 6, "one in five, until the credit is used up: {}", retried(4));
         assert_eq!(retried(0), 1, "refused by everybody at the same moment, each node tries once more");
     }
 
