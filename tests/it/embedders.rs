@@ -105,6 +105,14 @@ mod configured {
         headers.get("x-banto-source").and_then(|value| value.to_str().ok()).map_or(body, Into::into)
     }
 
+    async fn until(banto: &Banto, is_so: impl AsyncFn() -> bool) {
+        let deadline = tokio::time::Instant::now() + Duration::from_secs(30);
+        while !is_so().await {
+            assert!(tokio::time::Instant::now() < deadline, "{}", banto.log());
+            tokio::time::sleep(Duration::from_millis(10)).await;
+        }
+    }
+
     async fn indexed(banto: &Banto) -> bool {
         let (_, text) = get(&banto.url("/metrics")).await.expect("metrics");
         text.lines().any(|line| line.strip_prefix("banto_cache_indexed ").is_some_and(|count| count != "0"))
@@ -122,9 +130,7 @@ mod configured {
         let banto = Banto::start(&embedder).await;
         assert!(banto.log().contains("small (OpenAI-compatible, 3 numbers)"), "{}", banto.log());
         source(&banto, "When does One Piece volume 110 come out?").await;
-        while !indexed(&banto).await {
-            tokio::time::sleep(Duration::from_millis(10)).await;
-        }
+        until(&banto, async || indexed(&banto).await).await;
         assert_eq!(source(&banto, "When will One Piece vol. 110 be released?").await, "semantic");
         assert!(upstream.requests().iter().all(|request| request.starts_with("POST /v1/embeddings ")));
     }
@@ -139,8 +145,6 @@ mod configured {
         let banto = Banto::start(&embedder).await;
         let asked = "When does One Piece volume 110 come out?";
         assert_eq!(source(&banto, asked).await, "primary");
-        while source(&banto, asked).await != "exact" {
-            tokio::time::sleep(Duration::from_millis(10)).await;
-        }
+        until(&banto, async || source(&banto, asked).await == "exact").await;
     }
 }

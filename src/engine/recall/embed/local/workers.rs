@@ -66,6 +66,8 @@ mod tests {
         atomic::{AtomicUsize, Ordering::SeqCst},
     };
 
+    use futures_util::FutureExt;
+
     use super::*;
 
     #[tokio::test]
@@ -87,10 +89,10 @@ mod tests {
         };
         let first = workers.vector("a");
         tokio::pin!(first);
-        assert!(futures_util::poll!(&mut first).is_pending());
+        assert!(first.as_mut().now_or_never().is_none());
         pass().await;
         let (mut second, mut third) = (Box::pin(workers.vector("b")), Box::pin(workers.vector("c")));
-        assert!(futures_util::poll!(&mut second).is_pending() && futures_util::poll!(&mut third).is_pending());
+        assert!(second.as_mut().now_or_never().is_none() && third.as_mut().now_or_never().is_none());
         assert!(matches!(workers.vector("d").await, Err(EmbedError::Busy)));
         drop(second);
         pass().await;
