@@ -97,7 +97,7 @@ catalogue! {
     VERIFIED = Gauge "cache.verified" None ["intent"] "engine/recall": "Verified semantic answers of the last day that were found right or wrong, at most 4,000; intent _all for all of them. Absent before the first.";
     VERIFIED_WRONG = Gauge "cache.verified_wrong" None ["intent"] "engine/recall": "How many of them were wrong.";
     WRONG_RATE = Gauge "cache.wrong_rate" Ratio ["intent"] "engine/recall": "Their share of wrong ones.";
-    WRONG_AT_LEAST = Gauge "cache.wrong_at_least" Ratio ["intent"] "engine/recall": "The true share of wrong semantic answers is at least this, at 95 %.";
+    WRONG_AT_LEAST = Gauge "cache.wrong_at_least" Ratio ["intent"] "engine/recall": "The true share of wrong semantic answers is at least this, at 95 %; 0 before 30 were verified.";
     WRONG_AT_MOST = Gauge "cache.wrong_at_most" Ratio ["intent"] "engine/recall": "The true share of wrong semantic answers is at most this, at 95 %.";
     LABEL_DRIFT = Gauge "cache.label_drift" None ["intent"] "engine/recall": "1 while the newest 200 verified answers are worse than those before them beyond chance.";
     SHADOW = Counter "shadow" None ["result"] "engine/shadow": "Semantic answers drawn for verification, by what became of it: asked, or not because of busy, mode, brake, pressure, failed.";

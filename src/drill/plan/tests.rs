@@ -87,7 +87,11 @@ fn mistakes_name_their_place_and_the_remedy() {
         ("with.errors == 0", "with.eror == 0", "`eror` is not a measure: use detect_s"),
         ("errors: many", "eror: many", "drills/small.yaml:3:47: `eror` is not a measure"),
         ("within: 5s, ", "", "traffic is either `flow: NAME` with `rate:`, or `crowd: NAME` with `at:` and `within:`"),
-        ("subject: One Piece 120", "now: {}", "this is one of `model:` with `now:`, `event:` with `subject:`, `fact:` with `says:`, `embedder:` and `store:`"),
+        (
+            "subject: One Piece 120",
+            "now: {}",
+            "this is one of `model:` with `now:`, `event:` with `subject:`, `fact:` with `says:`, `embedder:` and `store:`",
+        ),
         ("kind: throttle", "kind: sleepy", "drills/small.yaml:16:"),
         ("\nharm:", "\nharms:", "unknown field `harms`"),
     ] {

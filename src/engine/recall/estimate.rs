@@ -22,6 +22,8 @@ use crate::{
 const WINDOW: Duration = Duration::from_secs(24 * 3_600);
 /// How many verdicts of an intent count.
 const MOST: usize = 4_000;
+/// With fewer decided verdicts nothing is proven: one wrong answer of one would already be 5 % "at least".
+const PROOF: u64 = 30;
 /// Verdicts in a chunk.
 const CHUNK: usize = 200;
 /// Chunks are taken to differ when chance would part them so less often than this.
@@ -38,7 +40,7 @@ pub struct Estimate {
     pub share: Share,
     /// Verified ones of which nobody can tell.
     pub undecided: u64,
-    /// The share is at least this, at 95 %.
+    /// The share is at least this, at 95 %; 0 before 30 verdicts.
     pub at_least: f64,
     /// The share is at most this, at 95 %.
     pub at_most: f64,
@@ -71,7 +73,7 @@ impl Window {
         Estimate {
             share,
             undecided: (self.verdicts.len() - decided.len()) as u64,
-            at_least: share.at_least(),
+            at_least: if share.of < PROOF { 0.0 } else { share.at_least() },
             at_most: share.at_most(),
             drifting: drifts(&decided),
         }

@@ -122,7 +122,6 @@ async fn every_delivery_gets_the_right_status_and_harms_nobody() {
     let banto = Banto::start("").await;
     let url = banto.url("/v1/events");
     let deep = format!("{}1{}", "[".repeat(100_000), "]".repeat(100_000));
-    let huge = format!("\"{}\"", "x".repeat((8 << 20) + 1));
     for (body, status, told) in [
         ("", 400, "not JSON"),
         ("\u{0}", 400, "not JSON"),
@@ -131,7 +130,6 @@ async fn every_delivery_gets_the_right_status_and_harms_nobody() {
         ("{\"Records\": [7]}", 400, "a JSON object, not a number"),
         ("{\"kind\": \"sale\", \"subject\": \"x\", \"wen\": 1}", 400, "unknown field `wen`"),
         (deep.as_str(), 400, "not JSON that can be read"),
-        (huge.as_str(), 413, "larger than 8388608 bytes"),
     ] {
         let (got, said) = post(&url, body).await.expect("an answer");
         assert!(got == status && said.contains(told), "{}: {got} {said}", &body[..body.len().min(40)]);
