@@ -1,6 +1,6 @@
 //! The semantic index: which kept questions may mean the same as a new one.
 //!
-//! It lives in this process and is only a hint: the store decides whether an entry still is. Each [`partition`] (scope,
+//! It lives in this process and is only a hint: the store decides whether an entry still is. Each `partition` (scope,
 //! context, intent, entities) holds its vectors in 8-bit numbers. Bounded in each partition and in total; the oldest entries
 //! make room. Changes come one after the other and do their thinking beside the look-ups, which wait only while an entry
 //! or a few hundred are moved.
