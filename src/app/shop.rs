@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use crate::{
     config::{files::Files, problem::Problems},
-    engine::{degrade::Messages, understand::Understanding},
+    engine::{degrade::Messages, understand::Understanding, warm::plan::Plan},
     knob::catalogue::{Catalogue, EngineDefaults, IntentDefaults, ModelDefaults},
 };
 
@@ -15,6 +15,8 @@ pub struct Shop {
     pub understanding: Arc<Understanding>,
     /// What to say when nobody can answer.
     pub messages: Arc<Messages>,
+    /// What is asked before a release.
+    pub warming: Plan,
 }
 
 impl Shop {
@@ -30,13 +32,19 @@ impl Shop {
 
     fn of(understanding: Option<Understanding>, files: &Files, problems: &mut Problems) -> Option<Self> {
         let messages = Messages::load(files, problems);
-        Some(Self { understanding: Arc::new(understanding?), messages: Arc::new(messages) })
+        let warming = Plan::load(files, problems);
+        Some(Self { understanding: Arc::new(understanding?), messages: Arc::new(messages), warming })
     }
 
     /// The knobs of a shop with these models.
     pub fn knobs(&self, engine: &EngineDefaults, models: &[ModelDefaults]) -> Catalogue {
         let intents = self.understanding.intents();
-        let intents = intents.map(|i| IntentDefaults { intent: i.id.clone(), threshold: i.threshold, ttl: i.ttl });
+        let intents = intents.map(|i| IntentDefaults {
+            intent: i.id.clone(),
+            threshold: i.threshold,
+            ttl: i.ttl,
+            budget: i.budget,
+        });
         Catalogue::new(engine, &intents.collect::<Vec<_>>(), models)
     }
 }

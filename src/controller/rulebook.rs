@@ -27,8 +27,19 @@ pub struct Rulebook {
 }
 
 /// What a document in `policies/` may be, by its first key; other rooms read those that are no policies.
-const KINDS: [&str; 10] =
-    ["policy", "diagnosis", "intent", "titles", "message", "facet", "synonyms", "numbers", "light", "unseen"];
+const KINDS: [&str; 10] = [
+    "policy",
+    "diagnosis",
+    "intent",
+    "titles",
+    "message",
+    "facet",
+    "synonyms",
+    "numbers",
+    "light",
+    "unseen",
+    "warming",
+];
 
 impl Rulebook {
     /// Reads the files. What is wrong is among the problems afterwards; the rest is still there.

@@ -5,17 +5,18 @@ use std::collections::BTreeMap;
 use axum::{Json, extract::State};
 use http::StatusCode;
 use serde::{Deserialize, Serialize};
-use tracing::info;
+use tracing::{info, warn};
 
-use super::{AdminError, Shared};
+use super::{AdminError, Desk, Shared};
 use crate::{
     clock::Timestamp,
-    controller::{event::Event, order::MOST_REMOVED},
+    controller::event::Event,
     engine::understand::normalise::normalise,
-    ids::IntentId,
-    store::{CleanUp, Tag},
+    store::{
+        Tag,
+        keeping::release::{self, Release},
+    },
     telemetry::catalogue,
-    units::TimeSpan,
 };
 
 /// How many events wait for the controller; more are refused, so that none is lost unseen.
@@ -48,6 +49,9 @@ pub(super) async fn receive(State(desk): Shared, Json(sent): Json<Sent>) -> Resu
         let kind = ["prompt", "model", "infrastructure"].into_iter().find(|known| *known == part).unwrap_or("service");
         desk.registry.counter(&catalogue::DEPLOYMENTS, &[kind]).inc();
     }
+    if event.kind == "release" {
+        announce(&desk, &event).await?;
+    }
     let mut events = desk.events.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
     if events.len() >= WAITING {
         return Err(AdminError::unavailable("too many events wait for the controller; send this one again later"));
@@ -55,6 +59,25 @@ pub(super) async fn receive(State(desk): Shared, Json(sent): Json<Sent>) -> Resu
     info!(kind = event.kind, subject = event.subject, "Event received.");
     events.push(event);
     Ok(StatusCode::ACCEPTED)
+}
+
+/// A release has the cache warmed for it: `details.at` says when it comes (else the event's own time), `details.volume` which.
+async fn announce(desk: &Desk, event: &Event) -> Result<(), AdminError> {
+    let at = match event.details.get("at") {
+        None => event.at,
+        Some(at) => chrono::DateTime::parse_from_rfc3339(at).map(|at| at.to_utc().into()).map_err(|error| {
+            AdminError::invalid(format!("`at: {at}` is no time ({error}): write 2026-12-04T00:00:00+09:00"))
+        })?,
+    };
+    let volume = event.details.get("volume").and_then(|volume| volume.parse().ok());
+    let release = Release { at, title: event.subject.clone(), volume };
+    if !release.is_past(desk.clock.now()) {
+        let announced = release::announce(&*desk.store, &release, desk.clock.now()).await;
+        if let Err(error) = announced {
+            warn!(%error, %release, "A release could not be announced to the fleet; the cache is not warmed for it.");
+        }
+    }
+    Ok(())
 }
 
 /// What to make void.
@@ -90,33 +113,6 @@ pub(super) async fn invalidate(State(desk): Shared, Json(void): Json<Void>) -> R
             Err(AdminError::unavailable(format!("the invalidation did not reach the store ({error}); send it again")))
         }
     }
-}
-
-/// What to clean up.
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-pub(super) struct Unused {
-    #[serde(default)]
-    intents: Vec<IntentId>,
-    unused_for: TimeSpan,
-    most: u64,
-}
-
-/// How much was cleaned up.
-#[derive(Serialize)]
-pub(super) struct Removed {
-    removed: u64,
-}
-
-/// `POST /api/v1/clean_up`: low-value entries of this process's store.
-pub(super) async fn clean_up(State(desk): Shared, Json(wish): Json<Unused>) -> Result<Json<Removed>, AdminError> {
-    if wish.most == 0 || wish.most > MOST_REMOVED {
-        return Err(AdminError::invalid(format!("`most` is {}: use 1 to {MOST_REMOVED}", wish.most)));
-    }
-    let plan = CleanUp { intents: wish.intents, unused_for: wish.unused_for.0, most: wish.most };
-    let removed = desk.store.clean_up(&plan).await;
-    let removed = removed.map_err(|error| AdminError::unavailable(format!("the store was not cleaned up: {error}")))?;
-    Ok(Json(Removed { removed }))
 }
 
 /// A tag in the form the cache knows it by: the part after the colon is normalised like a question's words.

@@ -10,7 +10,7 @@ use tokio::{
 };
 use tokio_util::sync::CancellationToken;
 
-use super::{Recall, compact::compact, meters::Written};
+use super::{Recall, compact::compact, meters::Written, unkept::Unkept};
 use crate::{
     digest::Digest,
     engine::understand::question::Question,
@@ -70,7 +70,7 @@ impl Recall {
         if question.is_storable() {
             let job = Job::Keep(question.clone(), fill, Answer { model: model.into(), shape, chunks }, done);
             if self.jobs.try_send(job).is_err() {
-                self.meters.wrote(Written::Dropped);
+                self.not_kept(question.key, Unkept::Queue);
             }
         }
         kept
@@ -98,9 +98,12 @@ impl Recall {
             Job::Keep(question, fill, answer, done) => {
                 let started = Instant::now();
                 let (shape, chunks) = (answer.shape, self.compares(&question).then(|| answer.chunks.clone()));
-                let written = self.keep(&question, fill, answer).await;
+                let kept = self.keep(&question, fill, answer).await;
                 self.meters.write_took(started.elapsed());
-                self.meters.wrote(written);
+                match kept {
+                    Ok(()) => self.meters.wrote(Written::Stored),
+                    Err(why) => self.not_kept(question.key, why),
+                }
                 let _ = done.send(());
                 if let Some(chunks) = chunks {
                     self.learn_from_near_miss(&question, shape, &chunks).await;
@@ -110,32 +113,46 @@ impl Recall {
         }
     }
 
-    async fn keep(&self, question: &Question, fill: Fill, answer: Answer) -> Written {
-        let Some(tags) = fill.0 else { return Written::Failed };
-        let Some(entry) = self.entry(question, tags, answer).await else { return Written::Refused };
-        let (entry, mark) = (Arc::new(entry), self.near.mark());
+    async fn keep(&self, question: &Question, fill: Fill, answer: Answer) -> Result<(), Unkept> {
+        let tags = fill.0.ok_or(Unkept::NoGenerations)?;
+        let entry = Arc::new(self.entry(question, tags, answer).await?);
+        let mark = self.near.mark();
         match timeout(DEADLINE, self.store.put(entry.clone())).await {
             Ok(Ok(Put::Stored)) => {
                 self.near.keep(entry, mark, self.clock.now());
-                Written::Stored
+                Ok(())
             }
-            Ok(Ok(Put::Outdated)) => Written::Stale,
-            Ok(Ok(Put::Refused)) => Written::Refused,
-            Ok(Err(error)) => failed(&error),
-            Err(_) => failed(&StoreError::Timeout(DEADLINE)),
+            Ok(Ok(Put::Outdated)) => Err(Unkept::Outdated),
+            Ok(Ok(Put::Refused(unfit))) => Err(Unkept::Unfit(unfit)),
+            Ok(Err(error)) => Err(Unkept::Failed(error.to_string())),
+            Err(_) => Err(Unkept::Failed(StoreError::Timeout(DEADLINE).to_string())),
         }
     }
 
-    /// The entry to keep; `None` when it is too large or would not live.
-    async fn entry(&self, question: &Question, tags: Vec<(Tag, u64)>, answer: Answer) -> Option<Entry> {
+    /// Counts and remembers an answer that was not kept.
+    fn not_kept(&self, key: Digest, why: Unkept) {
+        tracing::debug!(%why, "An answer was not kept.");
+        self.meters.wrote(why.written());
+        if let Some(reason) = why.refusal() {
+            self.meters.refused(reason);
+        }
+        self.unkept.note(key, why, self.clock.now());
+    }
+
+    /// The entry to keep, unless it is too large or would not live.
+    async fn entry(&self, question: &Question, tags: Vec<(Tag, u64)>, answer: Answer) -> Result<Entry, Unkept> {
         let chunks = match answer.shape {
             Shape::Body => answer.chunks,
             Shape::Events => compact(&answer.chunks),
         };
-        let size: usize = chunks.iter().map(Bytes::len).sum();
+        let bytes = chunks.iter().map(Bytes::len).sum::<usize>() as u64;
+        let most = self.settings.largest.0;
         let ttl = self.live.ttl(&question.intent, question.asked.hints.ttl, &self.dice);
-        if size as u64 > self.settings.largest.0 || ttl.is_zero() {
-            return None;
+        if bytes > most {
+            return Err(Unkept::TooLarge { bytes, most });
+        }
+        if ttl.is_zero() {
+            return Err(Unkept::NoLife);
         }
         let frame = match self.partition(question) {
             Some(partition) => self.vector(question).await.map(|vector| (partition, vector.to_vec())),
@@ -143,7 +160,7 @@ impl Recall {
         };
         let stored_at = self.clock.now();
         let fresh_until = stored_at + ttl;
-        Some(Entry {
+        Ok(Entry {
             key: question.key,
             tenant: question.asked.caller.tenant.clone(),
             intent: question.intent.id.clone(),
@@ -166,9 +183,4 @@ impl Recall {
             self.near.drop_entry(key);
         }
     }
-}
-
-fn failed(error: &StoreError) -> Written {
-    tracing::debug!(%error, "An answer was not kept.");
-    Written::Failed
 }

@@ -2,16 +2,16 @@
 
 use std::sync::Arc;
 
-use super::{LONGEST_LIFE, Node, link::Wait, message::Message};
+use super::{LONGEST_LIFE, Node, ledger, link::Wait, message::Message};
 use crate::{
     clock::Timestamp,
     digest::Digest,
     ids::IntentId,
-    store::{Change, CleanUp, Entry, Put, StoreError, Usage, encoding},
+    store::{Change, Entry, Put, StoreError, Unfit, Usage, encoding},
 };
 
 /// Entries looked at or removed with one command.
-const AT_ONCE: usize = 500;
+pub(super) const AT_ONCE: usize = 500;
 
 impl Node {
     pub(super) async fn get(&self, key: &Digest) -> Result<Option<Arc<Entry>>, StoreError> {
@@ -25,8 +25,11 @@ impl Node {
     pub(super) async fn put(&self, entry: Arc<Entry>) -> Result<Put, StoreError> {
         let now = self.clock.now();
         let life = entry.keep_until.since(now).min(LONGEST_LIFE);
-        if life.is_zero() || entry.size() > self.options.largest.0 {
-            return Ok(Put::Refused);
+        if life.is_zero() {
+            return Ok(Put::Refused(Unfit::Over));
+        }
+        if entry.size() > self.options.largest.0 {
+            return Ok(Put::Refused(Unfit::TooLarge));
         }
         if self.known().have_passed(&entry.tags, now) == Some(true) {
             return Ok(Put::Outdated);
@@ -34,19 +37,19 @@ impl Node {
         let message = Message::Stored { by: self.mark, key: entry.key }.encode();
         let mut call = self.keys.ledger().into_iter().fold(self.scripts.put.call(), |call, key| call.key(key));
         call = call.key(self.keys.entry(&entry.key)).arg(encoding::encode(&entry)?).number(life.as_millis().max(1));
-        call = call.number((now + life).0).arg(entry.key.0).number(entry.size()).arg(entry.intent.as_bytes());
+        call = call.number((now + life).0).arg(entry.key.0).arg(ledger::line(&entry));
         call = call.number(self.options.entries).arg(self.keys.channel()).arg(message);
         for (tag, generation) in &entry.tags {
             call = call.key(self.keys.generation(tag)).number(generation);
         }
         let answer = match self.link.call::<String>(&call, Wait::Behind).await {
-            Err(StoreError::Refused(why)) if why.contains("OOM") => return Ok(Put::Refused),
+            Err(StoreError::Refused(why)) if why.contains("OOM") => return Ok(Put::Refused(Unfit::NoMemory)),
             answer => answer?,
         };
         let put = match answer.as_str() {
             "stored" => Put::Stored,
             "outdated" => Put::Outdated,
-            _ => Put::Refused,
+            _ => Put::Refused(Unfit::Full),
         };
         if put == Put::Stored {
             self.tell(Change::Stored(entry));
@@ -86,34 +89,13 @@ impl Node {
         cursor: Option<u64>,
         most: usize,
     ) -> Result<(Vec<Arc<Entry>>, Option<u64>), StoreError> {
-        let (next, about) = self.scan(cursor.unwrap_or(0), most).await?;
-        let keys: Vec<_> = about.into_iter().map(|(key, _)| key).collect();
+        let (about, next) = self.scan(cursor.unwrap_or(0), most).await?;
+        let keys: Vec<_> = about.into_iter().map(|about| about.key).collect();
         let mut entries = Vec::new();
         for keys in keys.chunks(AT_ONCE) {
             entries.extend(self.entries(keys).await?);
         }
         Ok((entries, next))
-    }
-
-    /// Removes the entries of the plan's intents, and those that nobody read for so long as Redis tells (it does not when
-    /// it evicts by frequency).
-    pub(super) async fn clean_up(&self, plan: &CleanUp) -> Result<u64, StoreError> {
-        let (mut removed, mut cursor) = (0, 0);
-        loop {
-            let (next, about) = self.scan(cursor, AT_ONCE).await?;
-            let (mut low, rest): (Vec<_>, Vec<_>) =
-                about.into_iter().partition(|(_, intent)| plan.intents.contains(intent));
-            low.extend(self.unused(rest, plan).await?);
-            low.truncate(usize::try_from(plan.most - removed).unwrap_or(usize::MAX));
-            let low: Vec<_> = low.into_iter().map(|(key, _)| key).collect();
-            for keys in low.chunks(AT_ONCE) {
-                removed += self.drop_entries(keys).await?;
-            }
-            match next {
-                Some(next) if removed < plan.most => cursor = next,
-                _ => return Ok(removed),
-            }
-        }
     }
 
     pub(super) async fn usage(&self) -> Result<Usage, StoreError> {
@@ -128,32 +110,9 @@ impl Node {
             entries,
             bytes,
             used_of: field("used_memory").zip(limit),
+            most_entries: Some(self.options.entries),
             evictions: field("evicted_keys").unwrap_or(0),
         })
-    }
-
-    /// Keys and intents of the ledger, a page at a time.
-    async fn scan(&self, cursor: u64, most: usize) -> Result<(Option<u64>, Vec<(Digest, IntentId)>), StoreError> {
-        let [_, about, _] = self.keys.ledger();
-        let mut command = redis::cmd("HSCAN");
-        command.arg(about).arg(cursor).arg("COUNT").arg(most);
-        let (next, page): (u64, Vec<(Vec<u8>, String)>) = self.link.ask(&command, Wait::Behind).await?;
-        let read = |(key, about): (Vec<u8>, String)| {
-            Some((Digest(key.try_into().ok()?), IntentId::from(about.split_once(':')?.1)))
-        };
-        Ok(((next > 0).then_some(next), page.into_iter().filter_map(read).collect()))
-    }
-
-    /// Those of these entries that nobody read for as long as the plan says.
-    async fn unused(
-        &self,
-        entries: Vec<(Digest, IntentId)>,
-        plan: &CleanUp,
-    ) -> Result<Vec<(Digest, IntentId)>, StoreError> {
-        let call = entries.iter().fold(self.scripts.idle.call(), |call, (key, _)| call.key(self.keys.entry(key)));
-        let idle: Vec<i64> = self.link.call(&call, Wait::Behind).await?;
-        let least = i64::try_from(plan.unused_for.as_secs()).unwrap_or(i64::MAX);
-        Ok(entries.into_iter().zip(idle).filter(|(_, idle)| *idle > least).map(|(entry, _)| entry).collect())
     }
 
     /// Whether an entry may be served: not over, none of its tags moved on.

@@ -12,6 +12,7 @@ mod fleet;
 mod keys;
 mod known;
 mod lead;
+mod ledger;
 mod link;
 mod message;
 mod scripts;
@@ -28,9 +29,7 @@ use tokio::{
     time::timeout,
 };
 
-use super::{
-    Change, CleanUp, Entry, Fence, Lead, Put, SharedDocument, Store, StoreError, Tag, Usage, Waited, embedded,
-};
+use super::{About, Change, Entry, Fence, Lead, Put, SharedDocument, Store, StoreError, Tag, Usage, Waited, embedded};
 use crate::{
     clock::Clock,
     dice::Dice,
@@ -199,8 +198,8 @@ impl Store for Redis {
         self.0.put(entry).await
     }
 
-    async fn remove(&self, key: &Digest) -> Result<(), StoreError> {
-        self.0.drop_entries(&[*key]).await.map(drop)
+    async fn remove(&self, keys: &[Digest]) -> Result<u64, StoreError> {
+        self.0.drop_entries(keys).await
     }
 
     /// Those that are neither known nor to be had are taken for never invalidated: a put compares inside Redis.
@@ -250,8 +249,16 @@ impl Store for Redis {
         self.0.page(cursor, most).await
     }
 
-    async fn clean_up(&self, plan: &CleanUp) -> Result<u64, StoreError> {
-        self.0.clean_up(plan).await
+    async fn ledger(&self, cursor: Option<u64>, most: usize) -> Result<(Vec<About>, Option<u64>), StoreError> {
+        self.0.scan(cursor.unwrap_or(0), most).await
+    }
+
+    async fn about(&self, keys: &[Digest]) -> Result<Vec<Option<About>>, StoreError> {
+        self.0.about(keys).await
+    }
+
+    async fn count_hits(&self, hits: &[(Digest, u64)]) -> Result<(), StoreError> {
+        self.0.count_hits(hits).await
     }
 
     async fn usage(&self) -> Result<Usage, StoreError> {

@@ -15,7 +15,7 @@ pub(super) struct Scripts {
     pub(super) put: Lua,
     pub(super) drop: Lua,
     pub(super) usage: Lua,
-    pub(super) idle: Lua,
+    pub(super) hits: Lua,
     pub(super) invalidate: Lua,
     pub(super) lead: Lua,
     pub(super) renew: Lua,
@@ -37,7 +37,7 @@ impl Scripts {
             put: lua(&[WHILE_THERE_IS_ROOM, LEDGER, include_str!("lua/put.lua")]),
             drop: lua(&[ALSO_WHEN_FULL, LEDGER, include_str!("lua/drop.lua")]),
             usage: lua(&[ALSO_WHEN_FULL, LEDGER, include_str!("lua/usage.lua")]),
-            idle: lua(&[ALSO_WHEN_FULL, include_str!("lua/idle.lua")]),
+            hits: lua(&[ALSO_WHEN_FULL, include_str!("lua/hits.lua")]),
             invalidate: lua(&[ALSO_WHEN_FULL, include_str!("lua/invalidate.lua")]),
             lead: lua(&[ALSO_WHEN_FULL, include_str!("lua/lead.lua")]),
             renew: lua(&[ALSO_WHEN_FULL, include_str!("lua/renew.lua")]),
@@ -49,8 +49,8 @@ impl Scripts {
 
     /// All of them, to be loaded when a connection is made.
     pub(super) fn all(&self) -> [&Lua; 10] {
-        let Self { put, drop, usage, idle, invalidate, lead, renew, release, take, write_document } = self;
-        [put, drop, usage, idle, invalidate, lead, renew, release, take, write_document]
+        let Self { put, drop, usage, hits, invalidate, lead, renew, release, take, write_document } = self;
+        [put, drop, usage, hits, invalidate, lead, renew, release, take, write_document]
     }
 }
 
