@@ -79,7 +79,7 @@ impl Remote {
     /// # Errors
     /// [`RemoteError`].
     pub fn get_text(&self, path: &str) -> Result<String, RemoteError> {
-        let text = self.ask("GET", path, Bytes::new())?;
+        let text = self.ask("GET", path, Bytes::new(), DEADLINE)?;
         String::from_utf8(text.into())
             .map_err(|error| RemoteError::Unreadable { server: self.server.clone(), why: error.to_string() })
     }

@@ -27,7 +27,7 @@ pub struct Rulebook {
 }
 
 /// What a document in `policies/` may be, by its first key; other rooms read those that are no policies.
-const KINDS: [&str; 10] = [
+const KINDS: [&str; 11] = [
     "policy",
     "diagnosis",
     "intent",

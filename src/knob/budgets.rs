@@ -5,7 +5,8 @@ use crate::store::keeping::budgets::Shares;
 
 /// Which share of the store's memory each intent may take.
 pub fn shares(board: &Board) -> Shares {
-    let names = board.catalogue().iter().map(|(name, _)| name);
+    let catalogue = board.catalogue();
+    let names = catalogue.iter().map(|(name, _)| name);
     let share = |name: &str| match board.get(name)?.value {
         Value::Ratio(share) => Some((name.strip_prefix(BUDGET)?.into(), share)),
         _ => None,

@@ -148,6 +148,7 @@ fn gate_in_words(gate: Gate) -> &'static str {
     match gate {
         Gate::Entity => "it is about other titles or products",
         Gate::Name => "it has words that no dictionary knows, and they differ: they may be names",
+        Gate::Content => "it has other words that say what is asked",
         Gate::Number => "its numbers differ",
         Gate::Polarity => "one asks with, the other without (or best and worst)",
         Gate::QuestionWord => "it asks who, where, when or why differently",

@@ -68,7 +68,7 @@ pub enum Grain {
 /// One period of one series, as it is kept in a file.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Filed {
-    /// The metric; empty for "somebody delivered".
+    /// The metric; empty for "these parts delivered", whose names are in the place of the labels.
     pub metric: String,
     /// The values of its labels, in the catalogue's order.
     pub labels: Vec<String>,
@@ -77,6 +77,10 @@ pub struct Filed {
     /// What it holds.
     pub body: Vec<u8>,
 }
+
+/// Who delivered, as it is kept in a file.
+const ENGINES: &str = "engines";
+const CONTROLLER: &str = "controller";
 
 /// Every series of every metric of the catalogue.
 #[derive(Debug, Default)]
@@ -138,10 +142,13 @@ impl Own {
         let kept = if grain == Grain::Minute { MINUTES_KEPT } else { HOURS_KEPT };
         let mut all = Vec::new();
         for at in from.max(to - kept)..to {
-            if self.alive.of(grain, at).is_none() {
+            let delivered = [(ENGINES, &self.engines), (CONTROLLER, &self.controller)];
+            let delivered = delivered.into_iter().filter(|(_, ring)| ring.of(grain, at).is_some());
+            let parts: Vec<_> = delivered.map(|(part, _)| part.to_owned()).collect();
+            if parts.is_empty() {
                 continue;
             }
-            all.push(Filed { metric: String::new(), labels: Vec::new(), at, body: Vec::new() });
+            all.push(Filed { metric: String::new(), labels: parts, at, body: Vec::new() });
             for (metric, rows) in &self.by_metric {
                 let found = rows.iter().filter_map(|row| self.rows.get(row.0));
                 let filed = |(labels, rings): &(Labels, Rings)| {
@@ -157,7 +164,10 @@ impl Own {
     /// Takes a period back, oldest first; `false` for a series that there is not any more.
     pub fn refile(&mut self, grain: Grain, filed: &Filed, hours_from: i64) -> bool {
         if filed.metric.is_empty() {
-            self.alive.refill(grain, filed.at, &Alive, hours_from);
+            for part in &filed.labels {
+                let ring = if part == CONTROLLER { &mut self.controller } else { &mut self.engines };
+                ring.refill(grain, filed.at, &Alive, hours_from);
+            }
             return true;
         }
         let Some(metric) = catalogue::find(&filed.metric) else { return false };
@@ -172,7 +182,7 @@ impl Own {
     /// How far back, within `window`, anything is known. Unit: whole hours.
     pub fn known_for(&self, window: Duration, now: Timestamp) -> Duration {
         let hour = now.seconds().div_euclid(3_600);
-        let first = self.alive.first_hour(hour - window.as_secs() as i64 / 3_600);
+        let first = self.engines.first_hour(hour - window.as_secs() as i64 / 3_600);
         Duration::from_secs(first.map_or(0, |first| (hour - first).max(0) as u64 * 3_600))
     }
 

@@ -158,7 +158,7 @@ impl Warmer {
                 return Asking::Failed;
             }
         };
-        let understood = self.engine.understanding.question(asked.clone());
+        let understood = self.engine.understanding.load().question(asked.clone());
         if self.engine.recall.is_warm(&understood, release.at).await {
             return Asking::Warm;
         }

@@ -90,7 +90,7 @@ struct Filter<'a> {
 impl<'a> Filter<'a> {
     fn of(desk: &Desk, wanted: &'a Wanted) -> Self {
         let understanding = desk.engine.as_ref().map(|engine| &engine.understanding);
-        let tag = |tag: &String| understanding.map_or_else(|| Tag(tag.as_str().into()), |known| known.tag(tag));
+        let tag = |tag: &String| understanding.map_or_else(|| Tag(tag.as_str().into()), |known| known.load().tag(tag));
         Self { wanted, tag: wanted.tag.as_ref().map(tag), text: wanted.text.as_deref().map(normalise) }
     }
 

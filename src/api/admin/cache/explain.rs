@@ -59,6 +59,6 @@ pub(super) async fn explain(State(desk): Shared, Json(wanted): Json<Wanted>) -> 
     let hints = Hints { intent, entities, no_cache, no_store, ..Hints::default() };
     let asked = request::read(request.to_string().into(), caller, hints, &[model]);
     let asked = asked.map_err(|error| AdminError::invalid(error.message))?;
-    let question = engine.understanding.question(asked);
+    let question = engine.understanding.load().question(asked);
     Ok(Json(engine.recall.explain(&question).await))
 }
