@@ -113,7 +113,7 @@ async fn start(file: &Path, size: usize) -> Result<(), Box<dyn Error>> {
     let store: Arc<dyn Store> = Arc::new(Embedded::open(file, limits(size), Clock::system(), &tasks)?);
     let parts = Parts {
         store: store.clone(),
-        understanding: Arc::new(understanding),
+        understanding: Arc::new(arc_swap::ArcSwap::from_pointee(understanding)),
         embedder: Arc::new(Silent),
         board: Arc::new(Board::new(Catalogue::new(&EngineDefaults::default(), &[], &[]))),
         registry: Arc::new(Registry::default()),
