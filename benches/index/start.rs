@@ -119,6 +119,7 @@ async fn start(file: &Path, size: usize) -> Result<(), Box<dyn Error>> {
         registry: Arc::new(Registry::default()),
         clock: Clock::system(),
         dice: Arc::new(Dice::fair()),
+        calendar: Arc::default(),
     };
     let recall = Recall::start(parts, Settings::default(), &tasks);
     let first = store.get(&Digest::of([&(size / 2).to_le_bytes()[..]])).await?.is_some();

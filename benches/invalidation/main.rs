@@ -105,7 +105,7 @@ async fn gone_everywhere(nodes: &[Node], began: Instant) -> Outcome<Duration> {
 impl Node {
     async fn start(url: &str, tasks: &Tasks) -> Outcome<Self> {
         let (clock, dice, registry) = (Clock::system(), Arc::new(Dice::fair()), Arc::new(Registry::default()));
-        let options = Options { url: url.to_owned(), silence: Duration::from_millis(500), ..Options::default() };
+        let options = Options { silence: Duration::from_millis(500), ..Options::at(url) };
         let redis = Redis::connect(options, clock, dice.clone(), &registry, tasks)?;
         if !redis.connected(Duration::from_secs(10)).await {
             return Err("Redis does not answer".into());
@@ -116,16 +116,17 @@ impl Node {
         let mappings = Mappings::load(&files, &understanding, &mut problems);
         let intents = understanding
             .intents()
-            .map(|i| IntentDefaults { intent: i.id.clone(), threshold: i.threshold, ttl: i.ttl })
+            .map(|i| IntentDefaults { intent: i.id.clone(), threshold: i.threshold, ttl: i.ttl, budget: None })
             .collect::<Vec<_>>();
         let memory = Memory {
             store: store.clone(),
-            understanding: understanding.clone(),
+            understanding: Arc::new(arc_swap::ArcSwap::new(understanding.clone())),
             embedder: Arc::new(Hashed::new(understanding.lexicon().clone())),
             board: Arc::new(Board::new(Catalogue::new(&Default::default(), &intents, &[]))),
             registry: registry.clone(),
             clock,
             dice: dice.clone(),
+            calendar: Arc::default(),
         };
         let recall = Recall::start(memory, Settings::default(), tasks);
         let letters = DeadLetters::in_memory(Limits::default())?;
