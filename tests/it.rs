@@ -11,6 +11,8 @@ mod architecture;
 #[cfg(feature = "aws")]
 #[path = "it/bedrock.rs"]
 mod bedrock;
+#[path = "it/cache.rs"]
+mod cache;
 #[path = "it/check.rs"]
 mod check;
 #[cfg(feature = "aws")]

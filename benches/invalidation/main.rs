@@ -116,7 +116,7 @@ impl Node {
         let mappings = Mappings::load(&files, &understanding, &mut problems);
         let intents = understanding
             .intents()
-            .map(|i| IntentDefaults { intent: i.id.clone(), threshold: i.threshold, ttl: i.ttl })
+            .map(|i| IntentDefaults { intent: i.id.clone(), threshold: i.threshold, ttl: i.ttl, budget: None })
             .collect::<Vec<_>>();
         let memory = Memory {
             store: store.clone(),

@@ -1,6 +1,9 @@
 //! One engine, put together. `serve` runs one of them, a drill several in one process: the same parts, wired the same way.
 
-use std::{sync::Arc, time::Duration};
+use std::{
+    sync::{Arc, atomic::AtomicBool},
+    time::Duration,
+};
 
 use arc_swap::ArcSwap;
 
@@ -13,6 +16,7 @@ use crate::{
         answer::Engine,
         coalesce::{Coalesce, Waits},
         exposure::Trail,
+        keeping::Keeper,
         measure::Measures,
         model::cascade::{Cascade, ConfiguredModel},
         recall::{self, Recall, embed::Embedder},
@@ -112,6 +116,15 @@ pub fn start(parts: Parts, tasks: &Tasks) -> Arc<Engine> {
         patience: waits.patience,
         deadline,
     });
-    tasks.spawn_until_stopped(upkeep::look_after(engine.clone(), store, registry));
+    let keeps = Arc::new(AtomicBool::new(false));
+    let keeper = Keeper {
+        store: store.clone(),
+        board: engine.board.clone(),
+        registry: registry.clone(),
+        clock,
+        keeps: keeps.clone(),
+    };
+    tasks.spawn_until_stopped(keeper.run());
+    tasks.spawn_until_stopped(upkeep::look_after(engine.clone(), store, registry, keeps));
     engine
 }

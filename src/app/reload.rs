@@ -13,7 +13,7 @@ use std::{
 };
 
 use tokio::{
-    signal::unix::{SignalKind, signal},
+    signal::unix::{Signal, SignalKind, signal},
     time::sleep,
 };
 use tracing::{error, info, warn};
@@ -56,12 +56,15 @@ pub struct Reload {
 }
 
 /// Without a folder of files there is nothing to read anew; a SIGHUP must not end the process all the same.
-pub async fn no_files() {
-    let Ok(mut hangups) = signal(SignalKind::hangup()) else { return };
-    while hangups.recv().await.is_some() {
-        info!(
-            "SIGHUP: the shipped files are in force, there is nothing to read anew. `files:` names a folder of your own."
-        );
+pub fn no_files() -> impl Future<Output = ()> {
+    let hangups = signal(SignalKind::hangup());
+    async move {
+        let Ok(mut hangups) = hangups else { return };
+        while hangups.recv().await.is_some() {
+            info!(
+                "SIGHUP: the shipped files are in force, there is nothing to read anew. `files:` names a folder of your own."
+            );
+        }
     }
 }
 
@@ -69,12 +72,20 @@ pub async fn no_files() {
 type Stamps = BTreeMap<PathBuf, (Option<SystemTime>, u64)>;
 
 impl Reload {
-    /// Follows the files until it is dropped.
-    pub async fn run(mut self, registry: Arc<Registry>) {
+    /// Follows the files until it is dropped. From this call on, not only once the work is polled, a SIGHUP ends nothing.
+    pub fn run(self, registry: &Registry) -> impl Future<Output = ()> + use<> {
         let counted = |result| registry.counter(&catalogue::RELOADS, &[result]);
         let (loaded, refused) = (counted("loaded"), counted("refused"));
-        let Ok(mut hangups) = signal(SignalKind::hangup()) else { return };
-        let (mut known, mut before) = (stamps(&self.folder), None);
+        let (hangups, known) = (signal(SignalKind::hangup()), stamps(&self.folder));
+        async move {
+            if let Ok(hangups) = hangups {
+                self.follow(hangups, known, &loaded, &refused).await;
+            }
+        }
+    }
+
+    async fn follow(mut self, mut hangups: Signal, mut known: Stamps, loaded: &Counter, refused: &Counter) {
+        let mut before = None;
         loop {
             let hangup = tokio::select! {
                 _ = hangups.recv() => true,
@@ -84,7 +95,7 @@ impl Reload {
             let has_settled = before.as_ref() == Some(&now);
             if hangup || (now != known && has_settled) {
                 known = now.clone();
-                self = self.reload(&loaded, &refused).await;
+                self = self.reload(loaded, refused).await;
             }
             before = Some(now);
         }

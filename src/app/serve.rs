@@ -39,6 +39,7 @@ use crate::{
         openai::{
             chat::{Chat, refuse},
             error::ApiError,
+            request,
         },
         origin::{self, OriginApi},
         payload::Payload,
@@ -57,6 +58,7 @@ use crate::{
         exposure::{Kept, Trail},
         model::simulated::Simulation,
         origin::Origins,
+        warm::{self, Warmer},
     },
     events::intake::Intake,
     ids::ModelName,
@@ -78,6 +80,9 @@ const FLUSH: Duration = Duration::from_secs(5);
 /// Streams has 6 MB. Unit: bytes.
 const LARGEST_WISH: u64 = 2 << 20;
 const LARGEST_DELIVERY: u64 = 8 << 20;
+
+/// How long a node that starts reads the fleet's hottest entries before it says that it is ready.
+const TAKE_OVER: Duration = Duration::from_secs(10);
 
 /// How long a start waits for Redis; without it the engine serves all the same.
 const REDIS_AT_START: Duration = Duration::from_millis(200);
@@ -209,11 +214,12 @@ async fn start(settings: Settings, loaded: Loaded, tasks: &Tasks) -> Result<Arc<
         gate,
         sweeps,
         clock,
-        ready: AtomicBool::new(true),
+        ready: AtomicBool::new(false),
         life,
         token: settings.token,
     };
     let desk = Arc::new(desk);
+    tasks.spawn_until_stopped(get_ready(desk.clone()));
     Ok(Arc::new(Front { chat, origins, admin: admin::router(desk.clone()), desk }))
 }
 
@@ -271,6 +277,9 @@ async fn start_engine(
         shop: shop.clone(),
     };
     let engine = node::start(parts, tasks);
+    let warmer =
+        Warmer::new(engine.clone(), ground.store.clone(), shop.warming.clone(), reader(settings), &ground.registry);
+    tasks.spawn_until_stopped(warmer.run());
     let around = services::Around {
         shop: &shop,
         engine: &engine,
@@ -298,7 +307,7 @@ fn follow_files(
     let (board, clock) = (ground.board.clone(), ground.clock);
     let models = settings.models.iter().map(|model| model.defaults()).collect();
     let reload = Reload { folder, shop, engine, intake, board, defaults: engine_defaults(settings), models, clock };
-    tasks.spawn_until_stopped(reload.run(ground.registry.clone()));
+    tasks.spawn_until_stopped(reload.run(&ground.registry));
 }
 
 /// Where no engine keeps the deadlines of temporary changes, the controller's own board keeps them too.
@@ -307,6 +316,22 @@ async fn return_in_time(board: Arc<Board>, clock: Clock) {
         board.expire(clock.now());
         tokio::time::sleep(Duration::from_secs(1)).await;
     }
+}
+
+/// Says that requests are served once the fleet's hottest entries are held, or it took too long. Requests that come before
+/// are answered all the same.
+async fn get_ready(desk: Arc<Desk>) {
+    if let Some(engine) = &desk.engine {
+        warm::start::take_over(engine, &desk.store, TAKE_OVER).await;
+    }
+    desk.ready.store(true, Relaxed);
+}
+
+/// Reads what is asked ahead of a release, as the listener would.
+fn reader(settings: &Settings) -> warm::Read {
+    let names = settings.models.iter().map(|model| model.name.to_string());
+    let known: Vec<_> = std::iter::once("banto".to_owned()).chain(names).chain(settings.aliases.clone()).collect();
+    Arc::new(move |body, caller, hints| request::read(body, caller, hints, &known).map_err(|error| error.message))
 }
 
 /// Serves until a signal; then requests under way are answered, and what is left to write is written.

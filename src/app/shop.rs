@@ -10,6 +10,7 @@ use crate::{
         price::{PRICE_TAG, catalogue::Asking},
         sale::{self, Calendar},
         understand::Understanding,
+        warm::plan::Plan,
     },
     events::mapping::Mappings,
     knob::catalogue::{Catalogue, EngineDefaults, IntentDefaults, ModelDefaults},
@@ -31,6 +32,8 @@ pub struct Shop {
     pub calendar: Arc<Calendar>,
     /// What other systems' events mean.
     pub mappings: Mappings,
+    /// What is asked before a release.
+    pub warming: Plan,
 }
 
 impl Shop {
@@ -48,11 +51,12 @@ impl Shop {
         let messages = Messages::load(files, problems);
         let origins = file::load(files, problems).into();
         let catalogue = Asking::load(files, problems);
+        let warming = Plan::load(files, problems);
         let understanding = understanding?;
         let mappings = Mappings::load(files, &understanding, problems);
         let understanding = Arc::new(understanding);
         let calendar = Arc::new(sale::file::load(files, &understanding, problems));
-        Some(Self { understanding, messages: Arc::new(messages), origins, catalogue, calendar, mappings })
+        Some(Self { understanding, messages: Arc::new(messages), origins, catalogue, calendar, mappings, warming })
     }
 
     /// The tags of everything that may quote a price: priced intents, answers that do, all kept origins.
@@ -66,7 +70,12 @@ impl Shop {
     /// The knobs of a shop with these models.
     pub fn knobs(&self, engine: &EngineDefaults, models: &[ModelDefaults]) -> Catalogue {
         let intents = self.understanding.intents();
-        let intents = intents.map(|i| IntentDefaults { intent: i.id.clone(), threshold: i.threshold, ttl: i.ttl });
+        let intents = intents.map(|i| IntentDefaults {
+            intent: i.id.clone(),
+            threshold: i.threshold,
+            ttl: i.ttl,
+            budget: i.budget,
+        });
         Catalogue::new(engine, &intents.collect::<Vec<_>>(), models)
     }
 }

@@ -15,7 +15,7 @@ use crate::{
     controller::{
         act::{
             Hands,
-            cache::{Cleaning, Fold, Invalidating},
+            cache::{Cleaning, Fold, Invalidating, Warming},
             journal::Journal,
             knobs::Knobs,
             redis_config::RedisConfig,
@@ -25,16 +25,18 @@ use crate::{
         nodes::{
             Roster,
             client::NodeClient,
-            hands::{CleaningAll, InvalidatingAll},
+            hands::{CleaningAll, InvalidatingAll, WarmingAll},
             knobs::keep_in_step,
         },
         notify::{channel::Channel, dispatch::Dispatcher},
         reconcile::{Controller, Parts},
         rulebook::Rulebook,
         sense::{
+            archive::Archive,
             eyes::{Eyes, Inbox},
             fleet::EngineSource,
             history::History,
+            means::Means,
             own::Part,
             redis::RedisSource,
             remote::RemoteSource,
@@ -85,7 +87,7 @@ pub async fn start(settings: &Settings, around: Surroundings, tasks: &Tasks) -> 
     let account = Account::open(&settings.controller, &outbound, clock).await;
     let roster = Arc::new(roster(settings, &outbound));
     let hands = Hands::default().with("knob", Arc::new(Knobs::new(board.clone(), clock)));
-    let hands = on_caches(hands, settings, &store, &roster, fold);
+    let hands = on_caches(hands, settings, OnCaches { store: &store, board: &board, roster: &roster, fold, clock });
     let hands = match &redis {
         Some(redis) => hands.with("redis_config", Arc::new(RedisConfig(redis.clone()))),
         None => hands,
@@ -110,11 +112,18 @@ pub async fn start(settings: &Settings, around: Surroundings, tasks: &Tasks) -> 
     let controller = Arc::new(controller);
 
     let history = Arc::new(History::new(&registry));
+    let archive = Archive::open(&settings.state.join("history.sqlite"), &history, clock).map_err(|error| {
+        StartError::Machine(format!(
+            "the history in {} can be neither read nor made anew: {error}. Make the folder writable, or choose another `state:`",
+            settings.state.display()
+        ))
+    })?;
     let mut engines = EngineSource::default();
     let part = if settings.role.answers() { Part::Both } else { Part::Controller };
     engines.watch_part(settings.node.clone(), part, registry.clone());
     let remote = RemoteSource::new(roster.clone(), tasks.clone());
-    let eyes = Eyes { engines, remote, history: history.clone(), inbox, registry: registry.clone() };
+    let means = Means::new(&registry);
+    let eyes = Eyes { engines, remote, means, history: history.clone(), inbox, registry: registry.clone() };
     let notify = settings.controller.notify.clone();
     let (routes, grouping) = (notify.clone().routes(&outbound, clock, |topic| account.topic(topic)), notify.grouping);
     let dispatcher = Dispatcher::new(journal, routes.map_err(StartError::Machine)?, grouping, registry.clone());
@@ -122,7 +131,7 @@ pub async fn start(settings: &Settings, around: Surroundings, tasks: &Tasks) -> 
     let patience = if settings.redis.is_some() { STORE_FIRST } else { Duration::ZERO };
     let in_step = keep_in_step(roster.clone(), board.clone(), patience);
     let overseer = Overseer { controller: controller.clone(), roster, board, clock };
-    let (running, group) = (controller, tasks.clone());
+    let (running, group, past) = (controller, tasks.clone(), history.clone());
     let work = async move {
         running.run(Box::new(eyes), &group);
         if let Some(redis) = redis {
@@ -131,6 +140,7 @@ pub async fn start(settings: &Settings, around: Surroundings, tasks: &Tasks) -> 
         account.watch(&history, clock, &registry, &group);
         group.spawn_until_stopped(in_step);
         group.spawn_until_stopped(dispatcher.run(clock));
+        group.spawn_until_stopped(archive.run(past, clock));
         group.stopping().cancelled().await;
         // The loop rests before its runtime goes away: a running order reaches its next line in the journal.
         tokio::time::sleep(REST).await;
@@ -145,14 +155,26 @@ fn roster(settings: &Settings, outbound: &Outbound) -> Roster {
     Roster::new(nodes.map(|node| NodeClient::new(node.name.clone(), &node.url, node.token.clone(), outbound.clone())))
 }
 
+/// What hands on the answers kept work on.
+struct OnCaches<'a> {
+    store: &'a Arc<dyn Store>,
+    board: &'a Arc<Board>,
+    roster: &'a Arc<Roster>,
+    fold: Fold,
+    clock: Clock,
+}
+
 /// Hands on the answers kept: in the store that all share, or on each node's own.
-fn on_caches(hands: Hands, settings: &Settings, store: &Arc<dyn Store>, roster: &Arc<Roster>, fold: Fold) -> Hands {
+fn on_caches(hands: Hands, settings: &Settings, around: OnCaches<'_>) -> Hands {
+    let OnCaches { store, board, roster, fold, clock } = around;
     match settings.role.answers() || settings.redis.is_some() {
         true => hands
-            .with("clean_up", Arc::new(Cleaning(store.clone())))
+            .with("clean_up", Arc::new(Cleaning::new(store.clone(), board.clone(), clock)))
+            .with("warm", Arc::new(Warming::new(store.clone(), clock)))
             .with("invalidate", Arc::new(Invalidating::new(store.clone(), fold))),
         false => hands
             .with("clean_up", Arc::new(CleaningAll(roster.clone())))
+            .with("warm", Arc::new(WarmingAll(roster.clone())))
             .with("invalidate", Arc::new(InvalidatingAll(roster.clone()))),
     }
 }

@@ -11,6 +11,8 @@ use serde_json::Value;
 
 /// How long a running Banto may take to answer.
 const DEADLINE: Duration = Duration::from_secs(10);
+/// How long for what goes through the whole cache.
+const PATIENCE: Duration = Duration::from_secs(120);
 /// The longest answer read.
 const LONGEST: usize = 64 << 20;
 
@@ -61,7 +63,15 @@ impl Remote {
     /// # Errors
     /// [`RemoteError`].
     pub fn get<T: DeserializeOwned>(&self, path: &str) -> Result<T, RemoteError> {
-        self.call("GET", path, Bytes::new())
+        self.call("GET", path, Bytes::new(), DEADLINE)
+    }
+
+    /// Reads a resource that takes a while to make.
+    ///
+    /// # Errors
+    /// [`RemoteError`].
+    pub fn get_patiently<T: DeserializeOwned>(&self, path: &str) -> Result<T, RemoteError> {
+        self.call("GET", path, Bytes::new(), PATIENCE)
     }
 
     /// Reads a resource that is text.
@@ -69,7 +79,7 @@ impl Remote {
     /// # Errors
     /// [`RemoteError`].
     pub fn get_text(&self, path: &str) -> Result<String, RemoteError> {
-        let text = self.ask("GET", path, Bytes::new())?;
+        let text = self.ask("GET", path, Bytes::new(), DEADLINE)?;
         String::from_utf8(text.into())
             .map_err(|error| RemoteError::Unreadable { server: self.server.clone(), why: error.to_string() })
     }
@@ -79,7 +89,7 @@ impl Remote {
     /// # Errors
     /// [`RemoteError`].
     pub fn post<T: DeserializeOwned>(&self, path: &str, body: &impl Serialize) -> Result<T, RemoteError> {
-        self.call("POST", path, serde_json::to_vec(body).unwrap_or_default().into())
+        self.call("POST", path, serde_json::to_vec(body).unwrap_or_default().into(), DEADLINE)
     }
 
     /// Deletes something.
@@ -87,20 +97,34 @@ impl Remote {
     /// # Errors
     /// [`RemoteError`].
     pub fn delete<T: DeserializeOwned>(&self, path: &str) -> Result<T, RemoteError> {
-        self.call("DELETE", path, Bytes::new())
+        self.call("DELETE", path, Bytes::new(), DEADLINE)
     }
 
-    fn call<T: DeserializeOwned>(&self, method: &str, path: &str, body: Bytes) -> Result<T, RemoteError> {
-        let answer = self.ask(method, path, body)?;
+    /// Posts a wish that takes a while to fulfil.
+    ///
+    /// # Errors
+    /// [`RemoteError`].
+    pub fn post_patiently<T: DeserializeOwned>(&self, path: &str, body: &impl Serialize) -> Result<T, RemoteError> {
+        self.call("POST", path, serde_json::to_vec(body).unwrap_or_default().into(), PATIENCE)
+    }
+
+    fn call<T: DeserializeOwned>(
+        &self,
+        method: &str,
+        path: &str,
+        body: Bytes,
+        deadline: Duration,
+    ) -> Result<T, RemoteError> {
+        let answer = self.ask(method, path, body, deadline)?;
         serde_json::from_slice(if answer.is_empty() { b"null" } else { &answer })
             .map_err(|error| RemoteError::Unreadable { server: self.server.clone(), why: error.to_string() })
     }
 
     /// One call, on a runtime of its own: commands are not asynchronous otherwise.
-    fn ask(&self, method: &str, path: &str, body: Bytes) -> Result<Bytes, RemoteError> {
+    fn ask(&self, method: &str, path: &str, body: Bytes, deadline: Duration) -> Result<Bytes, RemoteError> {
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
         let runtime = runtime.map_err(|error| self.unreachable(&error))?;
-        let (status, answer) = runtime.block_on(self.send(method, path, body))?;
+        let (status, answer) = runtime.block_on(self.send(method, path, body, deadline))?;
         match status {
             200..=299 => Ok(answer),
             401 | 403 => Err(RemoteError::Unauthorized { server: self.server.clone() }),
@@ -108,7 +132,13 @@ impl Remote {
         }
     }
 
-    async fn send(&self, method: &str, path: &str, body: Bytes) -> Result<(u16, Bytes), RemoteError> {
+    async fn send(
+        &self,
+        method: &str,
+        path: &str,
+        body: Bytes,
+        deadline: Duration,
+    ) -> Result<(u16, Bytes), RemoteError> {
         let mut request = Request::builder()
             .method(method)
             .uri(format!("{}{path}", self.server.trim_end_matches('/')))
@@ -125,8 +155,8 @@ impl Remote {
             let body = Limited::new(answer.into_body(), LONGEST).collect().await;
             Ok((status, body.map_err(|error| self.unreachable(&*error))?.to_bytes()))
         };
-        let late = |_| self.unreachable(&std::io::Error::other(format!("no answer within {} s", DEADLINE.as_secs())));
-        tokio::time::timeout(DEADLINE, talk).await.map_err(late)?
+        let late = |_| self.unreachable(&std::io::Error::other(format!("no answer within {} s", deadline.as_secs())));
+        tokio::time::timeout(deadline, talk).await.map_err(late)?
     }
 
     fn unreachable(&self, error: &dyn std::error::Error) -> RemoteError {

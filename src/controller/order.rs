@@ -101,17 +101,20 @@ pub enum Purpose {
 }
 
 /// The most entries that one clean-up may remove.
-pub const MOST_REMOVED: u64 = 50_000;
+pub const MOST_REMOVED: u64 = crate::store::keeping::MOST_REMOVED;
 
 /// A clean-up as an order has it: `run` makes each one different from the last.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct CleanUpOrder {
     /// The episode it is done for.
     pub run: String,
+    /// First what is over its intent's budget.
+    #[serde(default)]
+    pub budgets: bool,
     /// All entries of these intents.
     pub intents: Vec<IntentId>,
     /// And entries never hit that are older than this.
-    pub unused_for: TimeSpan,
+    pub unused_for: Option<TimeSpan>,
     /// At most so many.
     pub most: u64,
 }
@@ -166,6 +169,7 @@ impl Order {
             "knob" => format!("set {} to {}", self.target, self.to),
             "clean_up" => "clean up low-value entries".to_owned(),
             "invalidate" => format!("invalidate {}", self.target),
+            "warm" => format!("warm the cache for {}", self.target),
             kind => format!("set {kind} {} to {}", self.target, self.to),
         }
     }

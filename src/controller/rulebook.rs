@@ -27,7 +27,7 @@ pub struct Rulebook {
 }
 
 /// What a document in `policies/` may be, by its first key; other rooms read those that are no policies.
-const KINDS: [&str; 14] = [
+const KINDS: [&str; 15] = [
     "policy",
     "diagnosis",
     "mapping",
@@ -42,6 +42,7 @@ const KINDS: [&str; 14] = [
     "origin",
     "catalogue",
     "sale",
+    "warming",
 ];
 
 impl Rulebook {

@@ -2,7 +2,10 @@
 
 use std::{
     collections::BTreeMap,
-    sync::{Arc, Mutex, PoisonError},
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering::Relaxed},
+    },
     time::Duration,
 };
 
@@ -25,8 +28,10 @@ const EVERY: Duration = Duration::from_secs(1);
 
 /// Looks after one engine until shutdown. Must run wherever an engine runs: the deadline of a temporary change is kept
 /// here, whether the controller that made it still lives or not.
-pub async fn look_after(engine: Arc<Engine>, store: Arc<dyn Store>, registry: Arc<Registry>) {
-    let shown = Shown::new(&registry);
+///
+/// `keeps` says whether this node looks after the store for the fleet: what all nodes see alike is counted by one.
+pub async fn look_after(engine: Arc<Engine>, store: Arc<dyn Store>, registry: Arc<Registry>, keeps: Arc<AtomicBool>) {
+    let mut shown = Shown::new(&registry, keeps);
     let mut knobs = engine.board.subscribe();
     let mut ticks = tokio::time::interval(EVERY);
     loop {
@@ -69,11 +74,15 @@ struct Shown {
     entries: Arc<Gauge>,
     memory: Arc<Gauge>,
     evictions: Arc<Counter>,
-    bytes: Mutex<BTreeMap<IntentId, Arc<Gauge>>>,
+    keeps: Arc<AtomicBool>,
+    /// What the store had evicted at the last look; what came before this life is not ours to tell.
+    evicted: Option<u64>,
+    /// The bytes of each intent that was ever seen: one that is gone has none, which must show.
+    bytes: BTreeMap<IntentId, Arc<Gauge>>,
 }
 
 impl Shown {
-    fn new(registry: &Registry) -> Self {
+    fn new(registry: &Registry, keeps: Arc<AtomicBool>) -> Self {
         Self {
             mode: registry.gauge(&catalogue::MODE, &[]),
             version: registry.gauge(&catalogue::KNOB_VERSION, &[]),
@@ -81,22 +90,29 @@ impl Shown {
             entries: registry.gauge(&catalogue::CACHE_ENTRIES, &[]),
             memory: registry.gauge(&catalogue::CACHE_MEMORY, &[]),
             evictions: registry.counter(&catalogue::EVICTIONS, &[]),
-            bytes: Mutex::default(),
+            keeps,
+            evicted: None,
+            bytes: BTreeMap::new(),
         }
     }
 
-    async fn usage(&self, store: &dyn Store, registry: &Registry) {
+    async fn usage(&mut self, store: &dyn Store, registry: &Registry) {
         let Ok(usage) = store.usage().await else { return };
         self.entries.set(usage.entries as f64);
-        let mut known = self.bytes.lock().unwrap_or_else(PoisonError::into_inner);
-        for (intent, bytes) in usage.bytes {
-            let gauge = || registry.gauge(&catalogue::CACHE_BYTES, &[&intent]);
-            known.entry(intent.clone()).or_insert_with(gauge).set(bytes as f64);
+        for (intent, _) in &usage.bytes {
+            let gauge = || registry.gauge(&catalogue::CACHE_BYTES, &[intent]);
+            self.bytes.entry(intent.clone()).or_insert_with(gauge);
         }
-        drop(known);
+        for (intent, gauge) in &self.bytes {
+            let held = usage.bytes.iter().find(|(known, _)| known == intent).map_or(0, |(_, bytes)| *bytes);
+            gauge.set(held as f64);
+        }
         if let Some((used, limit)) = usage.used_of.filter(|(_, limit)| *limit > 0) {
             self.memory.set(used as f64 / limit as f64);
         }
-        self.evictions.add(usage.evictions.saturating_sub(self.evictions.get()));
+        let before = self.evicted.replace(usage.evictions).unwrap_or(usage.evictions);
+        if self.keeps.load(Relaxed) {
+            self.evictions.add(usage.evictions.saturating_sub(before));
+        }
     }
 }

@@ -5,6 +5,7 @@
 //! this node's disk.
 
 mod again;
+mod releases;
 
 use std::{
     sync::{Arc, Mutex, PoisonError},
@@ -208,7 +209,8 @@ impl Intake {
         };
         let arrived = envelope::open(text, carried).map_err(unreadable)?;
         for event in arrived.iter().filter(|event| event.shape == Shape::Plain) {
-            plain::event(&event.body, self.clock.now()).map_err(unreadable)?;
+            let said = plain::event(&event.body, self.clock.now()).map_err(unreadable)?;
+            releases::of(&said).map_err(unreadable)?;
             if self.inbox.is_none() && self.read(&event.body).mappings.is_empty() {
                 return Err(Refused::Elsewhere);
             }
@@ -336,6 +338,7 @@ impl Intake {
             return Err(reading.missing.join("; "));
         }
         let is_idle = reading.tags.is_empty() && happened.is_empty();
+        self.announce(&happened).await;
         self.tell(happened)?;
         Ok(if is_idle { Outcome::Ignored } else { Outcome::Applied })
     }

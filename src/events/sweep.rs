@@ -248,12 +248,11 @@ impl Sweeps {
 
     async fn questions(&self, plan: &Plan, entries: &[Arc<Entry>], room: u64) -> Result<u64, String> {
         let fitting = entries.iter().filter(|entry| glob::fits(&plan.pattern, &normalise(&entry.question)));
-        let mut removed = 0;
-        for entry in fitting.take(usize::try_from(room).unwrap_or(usize::MAX)) {
-            self.store.remove(&entry.key).await.map_err(|error| error.to_string())?;
-            removed += 1;
+        let keys: Vec<_> = fitting.take(usize::try_from(room).unwrap_or(usize::MAX)).map(|entry| entry.key).collect();
+        if !keys.is_empty() {
+            self.store.remove(&keys).await.map_err(|error| error.to_string())?;
         }
-        Ok(removed)
+        Ok(keys.len() as u64)
     }
 
     fn update(&self, id: u64, change: impl FnOnce(&mut Progress)) {

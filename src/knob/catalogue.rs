@@ -8,6 +8,9 @@ use crate::{
     units::{Ratio, TimeSpan},
 };
 
+/// The names of memory budgets begin so, and end in their intent.
+pub const BUDGET: &str = "budget.";
+
 /// One knob of this installation.
 #[derive(Clone, Debug)]
 pub struct Knob {
@@ -94,6 +97,8 @@ pub struct IntentDefaults {
     pub threshold: Ratio,
     /// Its configured time to live.
     pub ttl: TimeSpan,
+    /// Its configured share of the store's memory; `None` without one of its own.
+    pub budget: Option<Ratio>,
 }
 
 /// What the catalogue needs to know of a model.
@@ -197,6 +202,13 @@ impl Catalogue {
             30,
             "Share of semantic answers that is also asked of a model, to see whether they are right.",
         );
+        all.add(
+            "warming.rate",
+            count(2),
+            range(count(0), count(50), None),
+            10,
+            "Questions a second that are asked ahead of a release, over the whole fleet; 0 asks none.",
+        );
         let stagger = |secs| Value::Span(TimeSpan::secs(secs));
         all.add(
             "fallback.stagger",
@@ -236,6 +248,13 @@ impl Catalogue {
         let bounds =
             Bounds::Range { floor: span(ttl.min(Duration::from_secs(60))), ceiling: span(ttl * 2), step: None };
         self.add(&format!("ttl.{}", intent.intent), span(ttl), bounds, 60, "How long a new answer may be served.");
+        if let Some(budget) = intent.budget {
+            let least = Ratio::basis_points(10).min(budget);
+            let most = Ratio::basis_points(6_000).max(budget);
+            let bounds = Bounds::Range { floor: Value::Ratio(least), ceiling: Value::Ratio(most), step: None };
+            let doc = "Share of the store's memory that the intent's entries may take; what is over goes by value.";
+            self.add(&format!("{BUDGET}{}", intent.intent), Value::Ratio(budget), bounds, 60, doc);
+        }
     }
 
     fn add(&mut self, name: &str, default: Value, bounds: Bounds, secs_to_effect: u64, doc: &'static str) {

@@ -5,6 +5,7 @@
 //! [`shared`] keeps the boards of a fleet, and of a node's former and next life, in step.
 
 pub mod board;
+pub mod budgets;
 pub mod catalogue;
 pub mod shared;
 pub mod value;

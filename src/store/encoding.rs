@@ -1,9 +1,16 @@
 //! Entries as bytes: a version, then MessagePack. Both stores keep these bytes.
 
-use super::{Entry, StoreError};
+use std::fmt;
+
+use serde::{
+    Deserialize, Deserializer,
+    de::{IgnoredAny, SeqAccess, Visitor},
+};
+
+use super::{Entry, StoreError, Tag};
 
 /// Grows when the form of an entry changes; older nodes and files then see a miss, never a wrong answer.
-const VERSION: u8 = 1;
+const VERSION: u8 = 2;
 
 /// An entry as bytes.
 pub(super) fn encode(entry: &Entry) -> Result<Vec<u8>, StoreError> {
@@ -22,6 +29,41 @@ pub(super) fn decode(bytes: &[u8]) -> Result<Entry, StoreError> {
     }
 }
 
+/// The tags of the entry in these bytes, without reading the rest.
+pub(super) fn tags(bytes: &[u8]) -> Result<Vec<(Tag, u64)>, StoreError> {
+    match bytes.split_first() {
+        Some((&VERSION, body)) => {
+            rmp_serde::from_slice(body).map(|Tags(tags)| tags).map_err(|why| StoreError::Corrupt(why.to_string()))
+        }
+        _ => Err(StoreError::Corrupt("another form".into())),
+    }
+}
+
+/// The last field of an entry.
+struct Tags(Vec<(Tag, u64)>);
+
+impl<'de> Deserialize<'de> for Tags {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct Last;
+        impl<'de> Visitor<'de> for Last {
+            type Value = Tags;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("an entry")
+            }
+
+            fn visit_seq<A: SeqAccess<'de>>(self, mut fields: A) -> Result<Tags, A::Error> {
+                let before = fields.size_hint().unwrap_or(0).saturating_sub(1);
+                for _ in 0..before {
+                    fields.next_element::<IgnoredAny>()?;
+                }
+                Ok(Tags(fields.next_element()?.unwrap_or_default()))
+            }
+        }
+        deserializer.deserialize_any(Last)
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -30,7 +72,9 @@ mod tests {
     #[test]
     fn an_entry_reads_back_as_it_was_written() {
         let entry = sample::entry("q", &[("title:dragon ball", 7)]);
-        assert_eq!(decode(&encode(&entry).expect("encodes")).expect("decodes"), entry);
+        let bytes = encode(&entry).expect("encodes");
+        assert_eq!(decode(&bytes).expect("decodes"), entry);
+        assert_eq!(tags(&bytes).expect("reads"), entry.tags);
     }
 
     #[test]
@@ -39,7 +83,7 @@ mod tests {
         bytes[0] = 9;
         assert_eq!(
             decode(&bytes).expect_err("unknown form").to_string(),
-            "a stored value cannot be read: form 9, and this build reads form 1"
+            "a stored value cannot be read: form 9, and this build reads form 2"
         );
         assert!(decode(&bytes[..0]).is_err() && decode(&[VERSION, 0xc1]).is_err());
     }

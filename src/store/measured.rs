@@ -5,7 +5,7 @@ use std::{future::Future, sync::Arc, time::Duration};
 use async_trait::async_trait;
 use tokio::{sync::broadcast, time::Instant};
 
-use super::{Change, CleanUp, Entry, Fence, Lead, Put, SharedDocument, Store, StoreError, Tag, Usage, Waited};
+use super::{About, Change, Entry, Fence, Lead, Put, SharedDocument, Store, StoreError, Tag, Usage, Waited};
 use crate::{
     digest::Digest,
     telemetry::{
@@ -86,8 +86,8 @@ impl<S: Store> Store for Measured<S> {
         self.put.pass(self.store.put(entry)).await
     }
 
-    async fn remove(&self, key: &Digest) -> Result<(), StoreError> {
-        self.invalidate.pass(self.store.remove(key)).await
+    async fn remove(&self, keys: &[Digest]) -> Result<u64, StoreError> {
+        self.invalidate.pass(self.store.remove(keys)).await
     }
 
     async fn generations(&self, tags: &[Tag]) -> Result<Vec<u64>, StoreError> {
@@ -135,8 +135,16 @@ impl<S: Store> Store for Measured<S> {
         self.upkeep.pass(self.store.page(cursor, most)).await
     }
 
-    async fn clean_up(&self, plan: &CleanUp) -> Result<u64, StoreError> {
-        self.upkeep.pass(self.store.clean_up(plan)).await
+    async fn ledger(&self, cursor: Option<u64>, most: usize) -> Result<(Vec<About>, Option<u64>), StoreError> {
+        self.upkeep.pass(self.store.ledger(cursor, most)).await
+    }
+
+    async fn about(&self, keys: &[Digest]) -> Result<Vec<Option<About>>, StoreError> {
+        self.upkeep.pass(self.store.about(keys)).await
+    }
+
+    async fn count_hits(&self, hits: &[(Digest, u64)]) -> Result<(), StoreError> {
+        self.upkeep.pass(self.store.count_hits(hits)).await
     }
 
     async fn usage(&self) -> Result<Usage, StoreError> {

@@ -3,8 +3,11 @@
 //! The cache is an optimisation. Every operation has a deadline of its own; an error means "go on without", never an error
 //! for a user. Two implementations keep one contract: `embedded` (this process, survives a restart) and `redis`.
 
+pub mod about;
+pub mod claim;
 pub mod embedded;
 mod encoding;
+pub mod keeping;
 pub mod measured;
 pub mod redis;
 #[cfg(test)]
@@ -17,6 +20,7 @@ use bytes::Bytes;
 use serde::{Deserialize, Serialize};
 use tokio::sync::broadcast;
 
+pub use self::about::About;
 use crate::{
     clock::Timestamp,
     digest::Digest,
@@ -79,6 +83,14 @@ impl Entry {
     }
 }
 
+/// An entry as both stores keep it.
+///
+/// # Errors
+/// It cannot be encoded.
+pub fn stored_form(entry: &Entry) -> Result<Vec<u8>, StoreError> {
+    encoding::encode(entry)
+}
+
 /// What became of a write.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Put {
@@ -86,8 +98,21 @@ pub enum Put {
     Stored,
     /// A tag was invalidated after the fill began: the old answer must not come back.
     Outdated,
-    /// There is no room, or it is too large.
-    Refused,
+    /// It may not come in.
+    Refused(Unfit),
+}
+
+/// Why an entry may not come in.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Unfit {
+    /// It is larger than one entry may be.
+    TooLarge,
+    /// There are as many entries as there may be.
+    Full,
+    /// The store is out of memory and makes no room.
+    NoMemory,
+    /// It would be over before it is there.
+    Over,
 }
 
 /// What happened in the store, on this node or another.
@@ -169,19 +194,10 @@ pub struct Usage {
     pub bytes: Vec<(IntentId, u64)>,
     /// Bytes used of the limit; `None` without a limit.
     pub used_of: Option<(u64, u64)>,
+    /// Entries it may hold; new ones are refused then. `None` without such a cap.
+    pub most_entries: Option<u64>,
     /// Entries removed to make room, since the start.
     pub evictions: u64,
-}
-
-/// Which entries a clean-up may remove.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct CleanUp {
-    /// All entries of these intents.
-    pub intents: Vec<IntentId>,
-    /// And entries never hit that are older than this.
-    pub unused_for: Duration,
-    /// At most so many.
-    pub most: u64,
 }
 
 /// Where answers are kept and nodes meet.
@@ -209,8 +225,8 @@ pub trait Store: Send + Sync {
     /// Keeps an entry until its `keep_until`, unless one of its tags has moved on.
     async fn put(&self, entry: Arc<Entry>) -> Result<Put, StoreError>;
 
-    /// Forgets an entry.
-    async fn remove(&self, key: &Digest) -> Result<(), StoreError>;
+    /// Forgets entries, on all nodes; how many there were.
+    async fn remove(&self, keys: &[Digest]) -> Result<u64, StoreError>;
 
     /// The present generation of each tag; to be asked when a fill begins. Kept in process: no network on the usual path.
     async fn generations(&self, tags: &[Tag]) -> Result<Vec<u64>, StoreError>;
@@ -245,8 +261,16 @@ pub trait Store: Send + Sync {
     /// Entries in no particular order, a page at a time; the cursor of the next page, `None` at the end.
     async fn page(&self, cursor: Option<u64>, most: usize) -> Result<(Vec<Arc<Entry>>, Option<u64>), StoreError>;
 
-    /// Removes low-value entries; how many.
-    async fn clean_up(&self, plan: &CleanUp) -> Result<u64, StoreError>;
+    /// What entries are, without reading them, in no particular order, a page at a time; the cursor of the next page,
+    /// `None` at the end. Entries that are over or outdated and not yet swept out may be among them.
+    async fn ledger(&self, cursor: Option<u64>, most: usize) -> Result<(Vec<About>, Option<u64>), StoreError>;
+
+    /// The same for these entries, in their order; `None` for one that there is not.
+    async fn about(&self, keys: &[Digest]) -> Result<Vec<Option<About>>, StoreError>;
+
+    /// Counts that answers were served from these entries, wherever they were held; those that are gone are passed over.
+    /// To be called in batches, now and then.
+    async fn count_hits(&self, hits: &[(Digest, u64)]) -> Result<(), StoreError>;
 
     /// How full it is.
     async fn usage(&self) -> Result<Usage, StoreError>;

@@ -104,6 +104,7 @@ catalogue! {
     SHADOW_COST = Counter "shadow.cost" Usd [] "engine/shadow": "What models were paid for verification; not part of answers.cost.";
     FEEDBACK = Counter "feedback" None ["source", "verdict"] "api/feedback": "Feedback by the answer's source and verdict (helpful, unhelpful).";
     CACHE_WRITES = Counter "cache.writes" None ["result"] "engine/recall": "Cache writes by result: stored, dropped (queue full), refused (too large, no TTL), stale (an invalidation came first), failed.";
+    REFUSED = Counter "cache.refused" None ["reason"] "engine/recall": "Answers that may not be kept, by reason: too_large, no_ttl, entries (as many as the store may hold), memory (the store is full).";
     WRITE_LATENCY = Distribution "cache.write_latency" Seconds [] "engine/recall": "Duration of one cache write, off the path of the answer.";
     EMBEDDER_LATENCY = Distribution "embedder.latency" Seconds [] "engine/recall": "Time until a question had its vector, or was known to get none.";
     EMBEDDER_FAILURES = Counter "embedder.failures" None ["reason"] "engine/recall": "Questions that got no vector and were misses: timeout, busy (queue full), unreachable, unusable answer.";
@@ -112,6 +113,10 @@ catalogue! {
     CACHE_BYTES = Gauge "cache.bytes" Bytes ["intent"] "store": "Bytes of stored entries by intent.";
     CACHE_MEMORY = Gauge "cache.memory_utilization" Ratio [] "store": "Used share of the store's memory limit. Absent without a limit.";
     EVICTIONS = Counter "cache.evictions" None [] "store": "Entries removed to make room.";
+    WARMED = Counter "cache.warmed" None ["result"] "engine/warm": "Questions before a release, by result: asked, warm (already), failed.";
+    HIT_RATE_WEEK = Gauge "controller.hit_rate_7d" Ratio [] "controller/sense": "Share of look-ups that hit, over the last seven days. Absent before a day of them is known.";
+    FULL_IN = Gauge "cache.full_in" Seconds [] "store": "How long until the store is full if as much comes in as today. Absent when it will not be, and on all nodes but the one that audits.";
+    REMOVED = Counter "cache.removed" None ["reason"] "store": "Entries that this node removed, by reason: budgets, clean_up, operator.";
     INVALIDATIONS = Counter "cache.invalidations" None ["result"] "events/intake": "Invalidations, by events and by hand, by result: received, applied, failed (kept for another try), ignored (no mapping), duplicate.";
     INVALIDATION_LATENCY = Distribution "cache.invalidation_latency" Seconds [] "events/intake": "From an event's own time to its entries being void. A time without milliseconds counts as the end of its second.";
     INVALIDATION_DIVERGENCE = Gauge "cache.invalidation_divergence" None [] "events/intake": "Invalidations received and not yet applied: those under way for a moment, those in the dead-letter store until they are replayed or dropped.";

@@ -48,7 +48,7 @@ impl Gauge {
         let _ = self.0.fetch_update(Relaxed, Relaxed, |bits| (f64::from_bits(bits) < value).then(|| value.to_bits()));
     }
 
-    /// The level.
+    /// The level; not a number while there is none, which readers leave out.
     pub fn get(&self) -> f64 {
         f64::from_bits(self.0.load(Relaxed))
     }

@@ -72,7 +72,7 @@ impl Registry {
         }
     }
 
-    /// Every series as it stands, in the order of creation.
+    /// Every series as it stands, in the order of creation; gauges that show nothing are left out.
     pub fn read(&self) -> Vec<Reading> {
         let cells = self.0.lock().unwrap_or_else(PoisonError::into_inner).clone();
         let value = |cell: &Cell| match cell {
@@ -83,6 +83,7 @@ impl Registry {
         cells
             .iter()
             .map(|(metric, labels, cell)| Reading { metric, labels: labels.clone(), value: value(cell) })
+            .filter(|reading| !matches!(reading.value, Value::Level(level) if level.is_nan()))
             .collect()
     }
 

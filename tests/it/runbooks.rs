@@ -78,7 +78,7 @@ impl Shift {
         let journal = Arc::new(Journal::in_memory().expect("a journal"));
         let hands = Hands::default()
             .with("knob", Arc::new(Knobs::new(board.clone(), clock)))
-            .with("clean_up", Arc::new(Cleaning(store.clone())))
+            .with("clean_up", Arc::new(Cleaning::new(store.clone(), board.clone(), clock)))
             .with("invalidate", Arc::new(Invalidating::new(store, Arc::new(|tag| vec![Tag(tag.into())]))));
         let (limits, lease) = (Limits::default(), None);
         let parts = Parts {

@@ -83,7 +83,9 @@ pub(super) async fn invalidate(State(desk): Shared, Json(wish): Json<Wish>) -> R
         if let Some(engine) = &desk.engine {
             engine.recall.forget(key);
         }
-        desk.store.remove(key).await.map_err(again)?;
+    }
+    if !keys.is_empty() {
+        desk.store.remove(&keys).await.map_err(again)?;
     }
     let sweep = plan.map(|plan| desk.sweeps.begin(plan)).transpose().map_err(AdminError::conflict)?;
     let status = if sweep.is_some() { StatusCode::ACCEPTED } else { StatusCode::OK };
@@ -123,5 +125,5 @@ impl Wish {
 }
 
 fn digest(key: &str) -> Result<Digest, AdminError> {
-    key.parse().map_err(|()| AdminError::invalid(format!("`{key}` is no key: write its 32 hexadecimal digits")))
+    key.parse().map_err(AdminError::invalid)
 }

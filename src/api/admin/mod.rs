@@ -3,7 +3,7 @@
 //! Health, readiness and status are open; the rest needs the operator's token, except on loopback when none is configured,
 //! and deliveries of SNS, which have a signature instead.
 
-mod clean_up;
+pub mod cache;
 mod dead_letters;
 mod error;
 mod events;
@@ -87,7 +87,6 @@ pub fn router(desk: Arc<Desk>) -> Router {
         .route("/api/v1/nodes", get(nodes::list))
         .route("/api/v1/knobs/{name}", get(knobs::show).post(knobs::set))
         .route("/api/v1/simulated/{model}", get(simulated::show).post(simulated::set))
-        .route("/api/v1/clean_up", post(clean_up::clean_up))
         .route("/api/v1/labels", get(feedback::labels))
         .route("/api/v1/recall", get(feedback::known))
         .route("/api/v1/exposure", get(exposure::served))
@@ -103,6 +102,7 @@ pub fn router(desk: Arc<Desk>) -> Router {
         .route("/api/v1/hold", get(watch::held).post(watch::hold))
         .route("/api/v1/approvals/{id}", post(watch::approve))
         .route("/api/v1/policies/{policy}/unlock", post(watch::unlock))
+        .merge(cache::routes())
         .layer(middleware::from_fn_with_state(desk.clone(), guard));
     Router::new()
         .route("/healthz", get(health::alive))

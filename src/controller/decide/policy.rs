@@ -101,10 +101,12 @@ pub enum Act {
     Set(SetKnob),
     /// Removes low-value entries from the cache.
     CleanUp {
+        /// First what is over its intent's budget.
+        budgets: bool,
         /// All entries of these intents.
         intents: Vec<IntentId>,
         /// And entries never hit that are older than this.
-        unused_for: Duration,
+        unused_for: Option<Duration>,
         /// At most so many.
         most: u64,
     },

@@ -77,6 +77,7 @@ pub(super) struct RawTrigger {
 pub(super) struct RawStep {
     pub(super) set: Option<RawSet>,
     pub(super) clean_up: Option<RawCleanUp>,
+    pub(super) warm: Option<RawWarm>,
     pub(super) invalidate: Option<RawInvalidate>,
     pub(super) aws: Option<RawAws>,
     pub(super) notify: Option<String>,
@@ -99,11 +100,22 @@ pub(super) struct RawSet {
 #[derive(Debug, Deserialize, schemars::JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(super) struct RawCleanUp {
+    /// What is over its intent's budget first.
+    #[serde(default)]
+    pub(super) budgets: bool,
     #[serde(default)]
     pub(super) intents: Vec<IntentId>,
-    pub(super) unused_for: TimeSpan,
+    pub(super) unused_for: Option<TimeSpan>,
     #[schemars(with = "u64")]
     pub(super) most: Spanned<u64>,
+}
+
+#[derive(Debug, Deserialize, schemars::JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub(super) struct RawWarm {
+    #[schemars(with = "String")]
+    pub(super) title: Spanned<String>,
+    pub(super) volume: Option<u32>,
 }
 
 #[derive(Debug, Deserialize, schemars::JsonSchema)]

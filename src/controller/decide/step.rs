@@ -39,11 +39,12 @@ pub(super) fn take(policy: &Policy, episode: &Episode, at: usize, seen: &Seen<'_
             return to.because(Why::Goes("telling people"));
         }
         Act::Set(set) => set_knob(&mut to, policy, at, set, seen, now),
-        Act::CleanUp { intents, unused_for, most } => {
+        Act::CleanUp { budgets, intents, unused_for, most } => {
             let plan = CleanUpOrder {
                 run: to.episode.id.clone(),
+                budgets: *budgets,
                 intents: intents.clone(),
-                unused_for: TimeSpan(*unused_for),
+                unused_for: unused_for.map(TimeSpan),
                 most: *most,
             };
             let plan = serde_json::to_string(&plan).unwrap_or_default();

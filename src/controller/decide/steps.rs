@@ -4,7 +4,7 @@ use std::{collections::BTreeMap, time::Duration};
 
 use super::{
     policy::{Act, SetKnob, Step},
-    raw::{RawAws, RawBounds, RawCleanUp, RawInvalidate, RawSet, RawStep, Scalar},
+    raw::{RawAws, RawBounds, RawCleanUp, RawInvalidate, RawSet, RawStep, RawWarm, Scalar},
     redis_config,
     validate::{OUTSIDE, Reader},
 };
@@ -42,15 +42,18 @@ impl<'a, 'b> Steps<'a, 'b> {
 
     fn step(&mut self, raw: &Spanned<RawStep>) -> Option<Step> {
         if raw.value.verbs() != 1 {
-            let what = "a step does one thing: `set`, `clean_up`, `invalidate`, `aws`, `notify` or `wait`";
+            let what = "a step does one thing: `set`, `clean_up`, `warm`, `invalidate`, `aws`, `notify` or `wait`";
             self.reader.wrong(raw, what.into());
             return None;
         }
-        let RawStep { set, clean_up, invalidate, aws, notify, wait, condition } = &raw.value;
+        let RawStep { set, clean_up, warm, invalidate, aws, notify, wait, condition } = &raw.value;
         let condition = match condition {
             Some(text) => Some(self.reader.condition(text)?),
             None => None,
         };
+        if let Some(warm) = warm {
+            return Some(Step { act: self.warm(warm)?, condition });
+        }
         let act = match (set, clean_up, invalidate, aws, notify, wait) {
             (Some(set), ..) => self.set(set)?,
             (_, Some(clean_up), ..) => self.clean_up(raw, clean_up)?,
@@ -150,11 +153,31 @@ impl<'a, 'b> Steps<'a, 'b> {
             self.reader.wrong(&raw.most, what);
             return None;
         }
-        if raw.unused_for.0 < Duration::from_secs(60) {
+        if !raw.budgets && raw.intents.is_empty() && raw.unused_for.is_none() {
+            let what = "say what to remove: `budgets: true`, `intents`, `unused_for` or several; nothing never means everything";
+            self.reader.wrong(step, what.into());
+            return None;
+        }
+        if raw.unused_for.is_some_and(|span| span.0 < Duration::from_secs(60)) {
             self.reader.wrong(step, "entries younger than a minute are not unused. Use `unused_for: 1h`".into());
             return None;
         }
-        Some(Act::CleanUp { intents: raw.intents.clone(), unused_for: raw.unused_for.0, most: raw.most.value })
+        Some(Act::CleanUp {
+            budgets: raw.budgets,
+            intents: raw.intents.clone(),
+            unused_for: raw.unused_for.map(|span| span.0),
+            most: raw.most.value,
+        })
+    }
+
+    /// Warming is an announcement to the fleet: an actuator of its own carries it out.
+    fn warm(&mut self, raw: &RawWarm) -> Option<Act> {
+        if raw.title.value.trim().is_empty() {
+            self.reader.wrong(&raw.title, "name the title to warm the cache for".into());
+            return None;
+        }
+        let to = raw.volume.map_or_else(|| "now".to_owned(), |volume| volume.to_string());
+        Some(Act::Outside { kind: "warm".into(), target: raw.title.value.clone(), to })
     }
 
     fn invalidate(&mut self, raw: &RawInvalidate) -> Option<Act> {

@@ -48,6 +48,7 @@ pub(super) fn catalogue() -> Catalogue {
         intent: "recommendation".into(),
         threshold: Ratio::basis_points(9_200),
         ttl: TimeSpan::secs(14_400),
+        budget: Some(Ratio::basis_points(1_000)),
     };
     let models = ["primary", "secondary"].map(|model| ModelDefaults { model: model.into(), pool_size: 10 });
     Catalogue::new(&EngineDefaults::default(), &[intent], &models)

@@ -325,6 +325,7 @@ impl RawStep {
         let verbs = [
             self.set.is_some(),
             self.clean_up.is_some(),
+            self.warm.is_some(),
             self.invalidate.is_some(),
             self.aws.is_some(),
             self.notify.is_some(),

@@ -18,6 +18,9 @@ pub struct InvalidatingAll(pub Arc<Roster>);
 /// Cleans up on every node. Doing it twice removes what has become unused meanwhile, and no more.
 pub struct CleaningAll(pub Arc<Roster>);
 
+/// Has every node warm its cache for a release. Done twice, everything is warm the second time.
+pub struct WarmingAll(pub Arc<Roster>);
+
 #[async_trait]
 impl Actuator for InvalidatingAll {
     async fn observe(&self, _target: &str) -> Result<Observed, ActError> {
@@ -43,12 +46,30 @@ impl Actuator for CleaningAll {
         Ok(Observed { value: String::new(), version: None })
     }
 
-    async fn set(&self, _target: &str, to: &str, _expected: &Observed, _stamp: &Stamp) -> Result<(), ActError> {
+    async fn set(&self, _target: &str, to: &str, _expected: &Observed, stamp: &Stamp) -> Result<(), ActError> {
         let plan: CleanUpOrder =
             serde_json::from_str(to).map_err(|error| ActError::Refused(format!("not a clean-up: {error}")))?;
         let most = plan.most.min(MOST_REMOVED);
-        let wish = json!({ "intents": plan.intents, "unused_for": plan.unused_for, "most": most });
-        on_each(&self.0, "/api/v1/clean_up", &wish).await
+        let wish = json!({
+            "budgets": plan.budgets, "intents": plan.intents, "unused_for": plan.unused_for, "most": most, "by": stamp.author,
+        });
+        on_each(&self.0, "/api/v1/cache/clean-up", &wish).await
+    }
+
+    fn replay(&self) -> Replay {
+        Replay::Safe
+    }
+}
+
+#[async_trait]
+impl Actuator for WarmingAll {
+    async fn observe(&self, _target: &str) -> Result<Observed, ActError> {
+        Ok(Observed { value: String::new(), version: None })
+    }
+
+    async fn set(&self, target: &str, to: &str, _expected: &Observed, _stamp: &Stamp) -> Result<(), ActError> {
+        let wish = json!({ "title": target, "volume": to.parse::<u32>().ok() });
+        on_each(&self.0, "/api/v1/cache/warm", &wish).await
     }
 
     fn replay(&self) -> Replay {

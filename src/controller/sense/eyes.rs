@@ -8,7 +8,7 @@ use std::{
 
 use async_trait::async_trait;
 
-use super::{fleet::EngineSource, history::History, remote::RemoteSource};
+use super::{fleet::EngineSource, history::History, means::Means, remote::RemoteSource};
 use crate::{
     clock::Timestamp,
     controller::{event::Event, query::Series, reconcile::Senses},
@@ -24,6 +24,8 @@ pub struct Eyes {
     pub engines: EngineSource,
     /// The engines in others.
     pub remote: RemoteSource,
+    /// What alarms compare the present with.
+    pub means: Means,
     /// Where all of it is remembered.
     pub history: Arc<History>,
     /// What was announced since the last look.
@@ -37,6 +39,7 @@ impl Senses for Eyes {
     async fn look(&mut self, now: Timestamp) {
         self.engines.look(&self.history, now);
         self.remote.look(&self.history, now).await;
+        self.means.look(&self.history, now);
         let events = mem::take(&mut *self.inbox.lock().unwrap_or_else(PoisonError::into_inner));
         events.into_iter().for_each(|event| self.history.note(event));
         self.history.gaps(|gaps| gaps.show(&self.registry, now));

@@ -135,7 +135,10 @@ impl Seen {
                 let grown = count - std::mem::replace(last, count);
                 (grown > 0).then_some(Measured::Growth(grown))
             }
-            Self::Gauge(gauge) => Some(Measured::Level(gauge.get())),
+            Self::Gauge(gauge) => {
+                let level = gauge.get();
+                (!level.is_nan()).then_some(Measured::Level(level))
+            }
             Self::Distribution(values, stamp, last) => {
                 let seen = values.stamp();
                 let moved = std::mem::replace(stamp, seen) != seen;

@@ -2,7 +2,9 @@
 
 use std::{collections::BTreeMap, time::Duration};
 
-use super::ring::{Alive, Bucket, Growth, Levels, Ring, SECONDS_KEPT};
+use serde::de::DeserializeOwned;
+
+use super::ring::{Alive, Bucket, Growth, HOURS_KEPT, Levels, MINUTES_KEPT, Ring, SECONDS_KEPT};
 use crate::{
     clock::Timestamp,
     controller::query::{MetricQuery, Statistic},
@@ -54,6 +56,32 @@ impl Part {
     }
 }
 
+/// How fine a period is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Grain {
+    /// A minute; counted since 1970.
+    Minute,
+    /// An hour.
+    Hour,
+}
+
+/// One period of one series, as it is kept in a file.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Filed {
+    /// The metric; empty for "these parts delivered", whose names are in the place of the labels.
+    pub metric: String,
+    /// The values of its labels, in the catalogue's order.
+    pub labels: Vec<String>,
+    /// Which minute or hour.
+    pub at: i64,
+    /// What it holds.
+    pub body: Vec<u8>,
+}
+
+/// Who delivered, as it is kept in a file.
+const ENGINES: &str = "engines";
+const CONTROLLER: &str = "controller";
+
 /// Every series of every metric of the catalogue.
 #[derive(Debug, Default)]
 pub struct Own {
@@ -84,7 +112,80 @@ impl Rings {
     }
 }
 
+impl Rings {
+    fn body(&self, grain: Grain, at: i64) -> Option<Vec<u8>> {
+        match self {
+            Self::Growth(ring) => rmp_serde::to_vec(&ring.of(grain, at).filter(|growth| growth.0 > 0)?),
+            Self::Levels(ring) => rmp_serde::to_vec(&ring.of(grain, at)?),
+            Self::Values(ring) => rmp_serde::to_vec(&ring.of(grain, at)?),
+        }
+        .ok()
+    }
+
+    fn refill(&mut self, grain: Grain, filed: &Filed, hours_from: i64) -> bool {
+        match self {
+            Self::Growth(ring) => refill(ring, grain, filed, hours_from),
+            Self::Levels(ring) => refill(ring, grain, filed, hours_from),
+            Self::Values(ring) => refill(ring, grain, filed, hours_from),
+        }
+    }
+}
+
+fn refill<B: Bucket + DeserializeOwned>(ring: &mut Ring<B>, grain: Grain, filed: &Filed, hours_from: i64) -> bool {
+    let bucket = rmp_serde::from_slice(&filed.body).ok();
+    bucket.map(|bucket| ring.refill(grain, filed.at, &bucket, hours_from)).is_some()
+}
+
 impl Own {
+    /// The periods from `from` on and before `to`, of every series that has something in them.
+    pub fn filed(&self, grain: Grain, from: i64, to: i64) -> Vec<Filed> {
+        let kept = if grain == Grain::Minute { MINUTES_KEPT } else { HOURS_KEPT };
+        let mut all = Vec::new();
+        for at in from.max(to - kept)..to {
+            let delivered = [(ENGINES, &self.engines), (CONTROLLER, &self.controller)];
+            let delivered = delivered.into_iter().filter(|(_, ring)| ring.of(grain, at).is_some());
+            let parts: Vec<_> = delivered.map(|(part, _)| part.to_owned()).collect();
+            if parts.is_empty() {
+                continue;
+            }
+            all.push(Filed { metric: String::new(), labels: parts, at, body: Vec::new() });
+            for (metric, rows) in &self.by_metric {
+                let found = rows.iter().filter_map(|row| self.rows.get(row.0));
+                let filed = |(labels, rings): &(Labels, Rings)| {
+                    let labels = labels.iter().map(|(_, value)| value.to_string()).collect();
+                    Some(Filed { metric: (*metric).to_owned(), labels, at, body: rings.body(grain, at)? })
+                };
+                all.extend(found.filter_map(filed));
+            }
+        }
+        all
+    }
+
+    /// Takes a period back, oldest first; `false` for a series that there is not any more.
+    pub fn refile(&mut self, grain: Grain, filed: &Filed, hours_from: i64) -> bool {
+        if filed.metric.is_empty() {
+            for part in &filed.labels {
+                let ring = if part == CONTROLLER { &mut self.controller } else { &mut self.engines };
+                ring.refill(grain, filed.at, &Alive, hours_from);
+            }
+            return true;
+        }
+        let Some(metric) = catalogue::find(&filed.metric) else { return false };
+        if metric.labels.len() != filed.labels.len() {
+            return false;
+        }
+        let labels = metric.labels.iter().copied().zip(filed.labels.iter().map(|value| value.as_str().into()));
+        let Some(row) = self.row(metric, &labels.collect()) else { return false };
+        self.rows.get_mut(row.0).is_some_and(|(_, rings)| rings.refill(grain, filed, hours_from))
+    }
+
+    /// How far back, within `window`, anything is known. Unit: whole hours.
+    pub fn known_for(&self, window: Duration, now: Timestamp) -> Duration {
+        let hour = now.seconds().div_euclid(3_600);
+        let first = self.engines.first_hour(hour - window.as_secs() as i64 / 3_600);
+        Duration::from_secs(first.map_or(0, |first| (hour - first).max(0) as u64 * 3_600))
+    }
+
     /// The place of a series; `None` when there are as many as may be.
     pub fn row(&mut self, metric: &'static Metric, labels: &Labels) -> Option<Row> {
         let rows = self.by_metric.entry(metric.name).or_default();
@@ -134,7 +235,11 @@ impl Own {
         let rows = self.matching(query);
         let period = query.period.as_secs().max(1) as i64;
         let reach = period.saturating_mul(count as i64);
-        let grain = if reach > SECONDS_KEPT { 60 } else { 1 };
+        let grain = match reach {
+            _ if reach > MINUTES_KEPT * 60 => 3_600,
+            _ if reach > SECONDS_KEPT => 60,
+            _ => 1,
+        };
         let newest = now.floor(Duration::from_secs(grain)).seconds();
         let point = |back: usize| {
             let end = newest - period * back as i64;

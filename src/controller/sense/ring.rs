@@ -1,16 +1,21 @@
-//! Recent values of one series: by the second for hours, by the minute for a day.
+//! Recent values of one series: by the second for hours, by the minute for two days, by the hour for five weeks.
 //!
 //! Only what happened takes room: neighbouring periods that look the same are one run, and a counter that stood still
 //! leaves nothing behind.
 
 use std::collections::VecDeque;
 
+use serde::{Deserialize, Serialize};
+
+use super::own::Grain;
 use crate::telemetry::metric::Spread;
 
 /// How long seconds are kept. Unit: seconds.
 pub const SECONDS_KEPT: i64 = 3 * 3_600;
 /// How long minutes are kept. Unit: minutes.
-pub const MINUTES_KEPT: i64 = 24 * 60;
+pub const MINUTES_KEPT: i64 = 48 * 60;
+/// How long hours are kept. Unit: hours.
+pub const HOURS_KEPT: i64 = 35 * 24;
 
 /// What one period holds.
 pub trait Bucket: Clone + PartialEq {
@@ -22,7 +27,7 @@ pub trait Bucket: Clone + PartialEq {
 }
 
 /// How much a counter grew.
-#[derive(Clone, Copy, Debug, Default, PartialEq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct Growth(pub u64);
 
 impl Bucket for Growth {
@@ -36,7 +41,7 @@ impl Bucket for Growth {
 }
 
 /// The levels that a gauge showed.
-#[derive(Clone, Copy, Debug, PartialEq)]
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Levels {
     /// The lowest.
     pub min: f64,
@@ -85,7 +90,7 @@ impl Bucket for Spread {
 }
 
 /// Somebody delivered.
-#[derive(Clone, Copy, Debug, Default, PartialEq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct Alive;
 
 impl Bucket for Alive {
@@ -93,16 +98,21 @@ impl Bucket for Alive {
     fn fold(&mut self, _: &Self, _: u64) {}
 }
 
-/// The values of one series, by the second and by the minute.
+/// The values of one series, by the second, the minute and the hour.
 #[derive(Debug)]
 pub struct Ring<B> {
     seconds: Lane<B>,
     minutes: Lane<B>,
+    hours: Lane<B>,
 }
 
 impl<B> Default for Ring<B> {
     fn default() -> Self {
-        Self { seconds: Lane::keeping(SECONDS_KEPT), minutes: Lane::keeping(MINUTES_KEPT) }
+        Self {
+            seconds: Lane::keeping(SECONDS_KEPT),
+            minutes: Lane::keeping(MINUTES_KEPT),
+            hours: Lane::keeping(HOURS_KEPT),
+        }
     }
 }
 
@@ -112,12 +122,54 @@ impl<B: Bucket> Ring<B> {
         for second in from.max(to - SECONDS_KEPT)..=to {
             self.seconds.add(second, bucket);
             self.minutes.add(second.div_euclid(60), bucket);
+            self.hours.add(second.div_euclid(3_600), bucket);
         }
     }
 
     /// What these seconds hold together (the second one excluded), taken into `sum`; `false` when there was nothing.
-    /// The whole minutes among them are read as minutes, so that a long window costs little more than a short one.
+    /// The whole hours and minutes among them are read as such, so that a long window costs little more than a short one.
     pub fn fold(&self, from: i64, to: i64, sum: &mut B) -> bool {
+        let (first, last) = (-(-from).div_euclid(3_600), to.div_euclid(3_600));
+        if first >= last {
+            return self.fold_minutes(from, to, sum);
+        }
+        let before = self.fold_minutes(from, first * 3_600, sum);
+        let within = self.hours.fold(first, last, sum);
+        let after = self.fold_minutes(last * 3_600, to, sum);
+        before || within || after
+    }
+
+    /// What one minute or hour holds; `None` when there was nothing.
+    pub fn of(&self, grain: Grain, at: i64) -> Option<B>
+    where
+        B: Default,
+    {
+        let lane = if grain == Grain::Minute { &self.minutes } else { &self.hours };
+        let mut sum = B::default();
+        lane.fold(at, at + 1, &mut sum).then_some(sum)
+    }
+
+    /// Takes in a minute or an hour of an earlier life, oldest first; minutes from the hour `hours_from` on count towards
+    /// their hours too.
+    pub fn refill(&mut self, grain: Grain, at: i64, bucket: &B, hours_from: i64) {
+        match grain {
+            Grain::Hour => self.hours.add(at, bucket),
+            Grain::Minute => {
+                self.minutes.add(at, bucket);
+                if at.div_euclid(60) >= hours_from {
+                    self.hours.add(at.div_euclid(60), bucket);
+                }
+            }
+        }
+    }
+
+    /// The first hour, not before this one, that holds anything.
+    pub fn first_hour(&self, from: i64) -> Option<i64> {
+        let first = self.hours.runs.partition_point(|run| run.to < from);
+        self.hours.runs.get(first).map(|run| run.from.max(from))
+    }
+
+    fn fold_minutes(&self, from: i64, to: i64, sum: &mut B) -> bool {
         let (first, last) = (-(-from).div_euclid(60), to.div_euclid(60));
         if first >= last {
             return self.seconds.fold(from, to, sum);

@@ -43,9 +43,7 @@ pub(super) fn house(setting: Setting<'_>, files: &Files) -> Result<House, String
     let settings = Settings::default();
     let dice = Arc::new(Dice::seeded(seed));
     let limits = Limits { bytes: plan.store.holds.unwrap_or(Limits::default().bytes), ..Limits::default() };
-    let intents = shop.understanding.intents().map(|intent| intent.id.clone()).collect();
-    let world_store =
-        WorldStore::new(Embedded::in_memory(limits, clock), plan.store.pace, intents, clock, dice.clone());
+    let world_store = WorldStore::new(Embedded::in_memory(limits, clock), plan.store.pace, clock, dice.clone());
     let store: Arc<dyn Store> = world_store.clone();
     let embedder = Drifting::new(Hashed::new(shop.understanding.lexicon().clone()));
     let knobs: Vec<_> = plan.models.iter().map(|model| ModelSettings::simulated(&model.name).defaults()).collect();

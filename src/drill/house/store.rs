@@ -18,15 +18,17 @@ use crate::{
     dice::Dice,
     digest::Digest,
     drill::world::{Pace, StoreTurn},
-    ids::IntentId,
     store::{
-        Change, CleanUp, Entry, Fence, Lead, Put, SharedDocument, Store, StoreError, Tag, Usage, Waited,
+        About, Change, Entry, Fence, Lead, Put, SharedDocument, Store, StoreError, Tag, Usage, Waited,
         embedded::Embedded,
     },
 };
 
 /// How long a reading of the fill is good for.
 const FILL_IS_KNOWN: Duration = Duration::from_secs(1);
+
+/// Entries lost at once when it is emptied.
+const AT_ONCE: usize = 1_000;
 
 /// The writes that are remembered: those of a day, and at most so many.
 const DAY: Duration = Duration::from_secs(24 * 3_600);
@@ -36,7 +38,6 @@ const MOST_WRITES: usize = 100_000;
 pub(super) struct WorldStore {
     inner: Embedded,
     pace: Option<Pace>,
-    intents: Vec<IntentId>,
     down: AtomicBool,
     fill: Mutex<Option<(Timestamp, f64)>>,
     writes: Mutex<VecDeque<(Timestamp, Duration)>>,
@@ -45,24 +46,26 @@ pub(super) struct WorldStore {
 }
 
 impl WorldStore {
-    /// `intents`: all there are.
-    pub(super) fn new(
-        inner: Embedded,
-        pace: Option<Pace>,
-        intents: Vec<IntentId>,
-        clock: Clock,
-        dice: Arc<Dice>,
-    ) -> Arc<Self> {
+    /// This store, with these weaknesses.
+    pub(super) fn new(inner: Embedded, pace: Option<Pace>, clock: Clock, dice: Arc<Dice>) -> Arc<Self> {
         let down = AtomicBool::new(false);
-        Arc::new(Self { inner, pace, intents, down, fill: Mutex::default(), writes: Mutex::default(), clock, dice })
+        Arc::new(Self { inner, pace, down, fill: Mutex::default(), writes: Mutex::default(), clock, dice })
     }
 
     /// Something happens to it.
     pub(super) async fn turn(&self, turn: StoreTurn) {
         self.down.store(turn == StoreTurn::Down, Relaxed);
         if turn == StoreTurn::Emptied {
-            let all = CleanUp { intents: self.intents.clone(), unused_for: Duration::ZERO, most: u64::MAX };
-            let _ = self.inner.clean_up(&all).await;
+            self.empty().await;
+        }
+    }
+
+    async fn empty(&self) {
+        while let Ok((all, _)) = self.inner.ledger(None, AT_ONCE).await {
+            let keys: Vec<_> = all.iter().map(|about| about.key).collect();
+            if keys.is_empty() || self.inner.remove(&keys).await.is_err() {
+                return;
+            }
         }
     }
 
@@ -124,8 +127,8 @@ impl Store for WorldStore {
         store.put(entry).await
     }
 
-    async fn remove(&self, key: &Digest) -> Result<(), StoreError> {
-        self.up()?.remove(key).await
+    async fn remove(&self, keys: &[Digest]) -> Result<u64, StoreError> {
+        self.up()?.remove(keys).await
     }
 
     async fn generations(&self, tags: &[Tag]) -> Result<Vec<u64>, StoreError> {
@@ -172,8 +175,16 @@ impl Store for WorldStore {
         self.up()?.page(cursor, most).await
     }
 
-    async fn clean_up(&self, plan: &CleanUp) -> Result<u64, StoreError> {
-        self.up()?.clean_up(plan).await
+    async fn ledger(&self, cursor: Option<u64>, most: usize) -> Result<(Vec<About>, Option<u64>), StoreError> {
+        self.up()?.ledger(cursor, most).await
+    }
+
+    async fn about(&self, keys: &[Digest]) -> Result<Vec<Option<About>>, StoreError> {
+        self.up()?.about(keys).await
+    }
+
+    async fn count_hits(&self, hits: &[(Digest, u64)]) -> Result<(), StoreError> {
+        self.up()?.count_hits(hits).await
     }
 
     async fn usage(&self) -> Result<Usage, StoreError> {

@@ -14,7 +14,7 @@ use crate::{
     controller::{
         act::{
             Hands,
-            cache::{Cleaning, Invalidating},
+            cache::{Cleaning, Invalidating, Warming},
             journal::Journal,
             knobs::Knobs,
         },
@@ -66,7 +66,8 @@ impl Watch {
         let journal = Arc::new(Journal::in_memory().map_err(|error| error.to_string())?);
         let hands = Hands::default()
             .with("knob", Arc::new(Knobs::new(board.clone(), clock)))
-            .with("clean_up", Arc::new(Cleaning(store.clone())))
+            .with("clean_up", Arc::new(Cleaning::new(store.clone(), board.clone(), clock)))
+            .with("warm", Arc::new(Warming::new(store.clone(), clock)))
             .with("invalidate", Arc::new(Invalidating::new(store.clone(), Arc::new(|tag| vec![Tag(tag.into())]))));
         let own = Registry::default();
         let limits = Limits::default();

@@ -357,7 +357,7 @@ impl Origins {
         match put {
             Ok(Ok(Put::Stored)) => origin.meters.stored.inc(),
             Ok(Ok(Put::Outdated)) => origin.meters.outdated.inc(),
-            Ok(Ok(Put::Refused)) => origin.meters.refused.inc(),
+            Ok(Ok(Put::Refused(_))) => origin.meters.refused.inc(),
             Ok(Err(_)) | Err(_) => origin.meters.unstored.inc(),
         }
     }

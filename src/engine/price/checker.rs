@@ -195,7 +195,7 @@ impl Checker {
         let is_own = |tag: &Tag| !tag.0.starts_with("intent:") && &*tag.0 != PRICE_TAG;
         let tags: Vec<_> = entry.tags.iter().map(|(tag, _)| tag.clone()).filter(is_own).collect();
         if tags.is_empty() {
-            self.parts.store.remove(&entry.key).await
+            self.parts.store.remove(&[entry.key]).await.map(drop)
         } else {
             self.parts.store.invalidate(&tags).await
         }

@@ -2,9 +2,9 @@
 
 use std::sync::Arc;
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
-use super::{Recall, feedback::Pairing, hit::Age};
+use super::{Recall, feedback::Pairing, hit::Age, same::Same};
 use crate::{
     digest::Digest,
     engine::understand::{question::Question, signature::Gate},
@@ -13,7 +13,7 @@ use crate::{
 };
 
 /// What became of a candidate.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Outcome {
     /// It would be served.
@@ -31,7 +31,7 @@ pub enum Outcome {
 }
 
 /// A kept question that was compared.
-#[derive(Clone, Debug, PartialEq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Compared {
     /// Its key.
     pub key: Digest,
@@ -44,7 +44,7 @@ pub struct Compared {
 }
 
 /// How a question is understood and what it was compared with.
-#[derive(Clone, Debug, PartialEq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Explanation {
     /// What it is about.
     pub intent: IntentId,
@@ -54,6 +54,8 @@ pub struct Explanation {
     pub key: Digest,
     /// Whether the same question is kept and fresh.
     pub exact: bool,
+    /// How the same question stands, with the reason.
+    pub same: Same,
     /// Why it is not looked for by meaning; `None` when it is.
     pub not_alone: Option<String>,
     /// The frame that is compared.
@@ -69,11 +71,13 @@ const MOST: usize = 10;
 impl Recall {
     /// Why a question would or would not hit now. Counts nothing.
     pub async fn explain(&self, question: &Question) -> Explanation {
+        let same = self.stands(question).await;
         Explanation {
             intent: question.intent.id.clone(),
             entities: question.entities.clone(),
             key: question.key,
-            exact: self.exact(question).await.is_some(),
+            exact: matches!(same, Same::Fresh { .. }),
+            same,
             not_alone: question.not_alone.map(|why| why.label().to_owned()),
             frame: question.frame_text.clone(),
             threshold: self.live.threshold(&question.intent),

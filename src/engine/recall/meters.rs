@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use arc_swap::ArcSwap;
 
-use super::{compare::Verdict, judge::Judging};
+use super::{compare::Verdict, judge::Judging, unkept::REFUSALS};
 use crate::{
     engine::{
         source::Source,
@@ -84,6 +84,7 @@ pub struct Meters {
     intents: ArcSwap<Vec<OfIntent>>,
     gated: Vec<(Gate, Arc<Counter>)>,
     writes: [Arc<Counter>; 5],
+    refused: [Arc<Counter>; REFUSALS.len()],
     write_latency: Arc<Distribution>,
     feedback: Vec<(Source, [Arc<Counter>; 2])>,
 }
@@ -99,6 +100,7 @@ impl Meters {
             gated: Gate::ALL.map(|gate| (gate, registry.counter(&catalogue::GATED, &[gate.label()]))).into(),
             writes: ["stored", "dropped", "refused", "stale", "failed"]
                 .map(|result| registry.counter(&catalogue::CACHE_WRITES, &[result])),
+            refused: REFUSALS.map(|reason| registry.counter(&catalogue::REFUSED, &[reason])),
             write_latency: registry.distribution(&catalogue::WRITE_LATENCY, &[]),
             feedback: Source::ALL.map(|source| (source, verdicts(source))).into(),
         }
@@ -147,6 +149,12 @@ impl Meters {
     /// A write ended.
     pub fn wrote(&self, how: Written) {
         self.writes[how as usize].inc();
+    }
+
+    /// An answer was not kept.
+    pub fn refused(&self, reason: &str) {
+        let counters = REFUSALS.iter().zip(&self.refused);
+        counters.filter(|(known, _)| **known == reason).for_each(|(_, counter)| counter.inc());
     }
 
     /// A write took so long.

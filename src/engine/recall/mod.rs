@@ -18,6 +18,7 @@ pub mod feedback;
 mod follow;
 mod gates;
 pub mod hit;
+mod hits;
 pub mod index;
 mod judge;
 pub mod labels;
@@ -27,9 +28,11 @@ mod meters;
 mod near;
 pub mod proportion;
 mod recent;
+pub mod same;
 mod search;
 pub mod settings;
 pub mod tighten;
+mod unkept;
 pub mod write;
 
 pub use self::judge::{Judging, Known};
@@ -52,6 +55,7 @@ use self::{
     estimate::Estimates,
     feedback::{Answers, Given, Judged, Pairing},
     hit::{Age, Hit},
+    hits::Hits,
     index::Index,
     labels::{Labels, Pair},
     learned::Learned,
@@ -59,6 +63,7 @@ use self::{
     meters::{Looked, Meters, Signal},
     near::Near,
     settings::Settings,
+    unkept::Lately,
     write::Job,
 };
 use super::{
@@ -67,7 +72,7 @@ use super::{
     understand::{InForce, Understanding, question::Question},
 };
 use crate::{
-    clock::Clock,
+    clock::{Clock, Timestamp},
     dice::Dice,
     digest::Digest,
     knob::board::Board,
@@ -117,6 +122,8 @@ pub struct Recall {
     registry: Arc<Registry>,
     /// Told when everything kept must be read again.
     behind: Arc<Notify>,
+    hits: Hits,
+    unkept: Lately,
     jobs: mpsc::Sender<Job>,
 }
 
@@ -138,6 +145,8 @@ impl Recall {
             board,
             registry,
             behind: Arc::default(),
+            hits: Hits::default(),
+            unkept: Lately::default(),
             store,
             understanding,
             embedder,
@@ -148,6 +157,7 @@ impl Recall {
             jobs,
         });
         tasks.spawn(recall.clone().write(waiting, tasks.stopping()));
+        tasks.spawn(recall.clone().tell_hits(tasks.stopping()));
         follow::start(&recall, tasks);
         let (live, document) = (recall.clone(), recall.board.subscribe());
         tasks.spawn_until_stopped(async move { live.live.follow(document, live.understanding.clone()).await });
@@ -184,7 +194,7 @@ impl Recall {
             Some(_) => Looked::Semantic,
         });
         self.meters.looked(&question.intent, how);
-        hit
+        hit.inspect(|hit| self.hits.count(&hit.entry.key))
     }
 
     /// The fresh answer to the same question, from this process alone. Never waits.
@@ -215,10 +225,11 @@ impl Recall {
     /// The kept answer to the question, or one that means the same, within the intent's longest staleness: for when no
     /// model answers. Comes with the intent's disclaimer when it has expired.
     pub async fn stale(&self, question: &Question) -> Option<Hit> {
-        match self.same(question, Age::Stale).await {
+        let hit = match self.same(question, Age::Stale).await {
             Some(hit) => Some(hit),
             None => self.search(question, Age::Stale).await,
-        }
+        };
+        hit.inspect(|hit| self.hits.count(&hit.entry.key))
     }
 
     /// Notes an answer that was given, so that feedback can name it. `id` is the request's trace id.
@@ -276,6 +287,17 @@ impl Recall {
         if let Some(pair) = pair(question, hit) {
             self.labels.add(pair, Signal::EntityMismatch, false, self.clock.now());
         }
+    }
+
+    /// Whether the same question is kept and stays fresh beyond `until`.
+    pub async fn is_warm(&self, question: &Question, until: Timestamp) -> bool {
+        let stored = timeout(self.settings.store_deadline, self.store.get(&question.key)).await;
+        stored.is_ok_and(|stored| stored.is_ok_and(|entry| entry.is_some_and(|entry| entry.fresh_until > until)))
+    }
+
+    /// Holds an entry of the store in this process before anybody asks for it; whether it was there.
+    pub async fn hold(&self, key: Digest) -> bool {
+        matches!(self.fetch(&key).await, Ok(Some(_)))
     }
 
     /// The answer to the same question from the store, or from this process when the store is away.

@@ -2,8 +2,7 @@
 //!
 //! What is void elsewhere must not live on here. Entries are dropped when the store says that they, or one of their tags,
 //! are void; and an entry that was fetched before such word came is not kept when it arrives after it ([`Mark`]). Once in
-//! a while a held entry is due to be asked for in the store again: that counts as a hit there, where unused entries are
-//! cleaned up, and finds what was void without a word.
+//! a while a held entry is due to be asked for in the store again: that finds what was void without a word.
 
 use std::{
     collections::VecDeque,

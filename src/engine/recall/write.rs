@@ -10,7 +10,7 @@ use tokio::{
 };
 use tokio_util::sync::CancellationToken;
 
-use super::{Recall, compact::compact, meters::Written, near::Mark};
+use super::{Recall, compact::compact, meters::Written, near::Mark, unkept::Unkept};
 use crate::{
     digest::Digest,
     engine::{
@@ -77,7 +77,7 @@ impl Recall {
         if question.is_storable() {
             let job = Job::Keep(question.clone(), fill, Answer { model: model.into(), shape, chunks }, done);
             if self.jobs.try_send(job).is_err() {
-                self.meters.wrote(Written::Dropped);
+                self.not_kept(question.key, Unkept::Queue);
             }
         }
         kept
@@ -105,9 +105,12 @@ impl Recall {
             Job::Keep(question, fill, answer, done) => {
                 let started = Instant::now();
                 let (shape, chunks) = (answer.shape, self.compares(&question).then(|| answer.chunks.clone()));
-                let written = self.keep(&question, fill, answer).await;
+                let kept = self.keep(&question, fill, answer).await;
                 self.meters.write_took(started.elapsed());
-                self.meters.wrote(written);
+                match kept {
+                    Ok(()) => self.meters.wrote(Written::Stored),
+                    Err(why) => self.not_kept(question.key, why),
+                }
                 let _ = done.send(());
                 if let Some(chunks) = chunks {
                     self.learn_from_near_miss(&question, shape, &chunks).await;
@@ -117,34 +120,45 @@ impl Recall {
         }
     }
 
-    async fn keep(&self, question: &Question, fill: Fill, answer: Answer) -> Written {
-        let Some((tags, began)) = fill.0 else { return Written::Failed };
-        let Some(entry) = self.entry(question, tags, answer).await else { return Written::Refused };
-        let (entry, mark) = (Arc::new(entry), self.near.mark());
+    async fn keep(&self, question: &Question, fill: Fill, answer: Answer) -> Result<(), Unkept> {
+        let (tags, began) = fill.0.ok_or(Unkept::NoGenerations)?;
+        let entry = Arc::new(self.entry(question, tags, answer).await?);
+        let mark = self.near.mark();
         match timeout(DEADLINE, self.store.put(entry.clone())).await {
             // A removal before the put is heard of before its answer; one after it took the entry along.
             Ok(Ok(Put::Stored)) if self.near.was_dropped(&entry.key, began) => {
-                let _ = timeout(DEADLINE, self.store.remove(&entry.key)).await;
-                Written::Stale
+                let _ = timeout(DEADLINE, self.store.remove(&[entry.key])).await;
+                Err(Unkept::Outdated)
             }
             Ok(Ok(Put::Stored)) => {
                 self.near.keep(entry, mark, self.clock.now());
-                Written::Stored
+                Ok(())
             }
-            Ok(Ok(Put::Outdated)) => Written::Stale,
-            Ok(Ok(Put::Refused)) => Written::Refused,
-            Ok(Err(error)) => failed(&error),
-            Err(_) => failed(&StoreError::Timeout(DEADLINE)),
+            Ok(Ok(Put::Outdated)) => Err(Unkept::Outdated),
+            Ok(Ok(Put::Refused(unfit))) => Err(Unkept::Unfit(unfit)),
+            Ok(Err(error)) => Err(Unkept::Failed(error.to_string())),
+            Err(_) => Err(Unkept::Failed(StoreError::Timeout(DEADLINE).to_string())),
         }
     }
 
-    /// The entry to keep; `None` when it is too large or would not live.
-    async fn entry(&self, question: &Question, mut tags: Vec<(Tag, u64)>, answer: Answer) -> Option<Entry> {
+    /// Counts and remembers an answer that was not kept.
+    fn not_kept(&self, key: Digest, why: Unkept) {
+        tracing::debug!(%why, "An answer was not kept.");
+        self.meters.wrote(why.written());
+        if let Some(reason) = why.refusal() {
+            self.meters.refused(reason);
+        }
+        self.unkept.note(key, why, self.clock.now());
+    }
+
+    /// The entry to keep, unless it is too large or would not live.
+    async fn entry(&self, question: &Question, mut tags: Vec<(Tag, u64)>, answer: Answer) -> Result<Entry, Unkept> {
         let chunks = match answer.shape {
             Shape::Body => answer.chunks,
             Shape::Events => compact(&answer.chunks),
         };
-        let size: usize = chunks.iter().map(Bytes::len).sum();
+        let bytes = chunks.iter().map(Bytes::len).sum::<usize>() as u64;
+        let most = self.settings.largest.0;
         let (quotes_price, stored_at) = (quotes_price(answer.shape, &chunks), self.clock.now());
         if !quotes_price {
             tags.retain(|(tag, _)| &*tag.0 != PRICE_TAG);
@@ -152,8 +166,11 @@ impl Recall {
         let in_sale = self.calendar.load().limit(&question.intent.id, &question.tags, stored_at);
         let wished = question.asked.hints.ttl.into_iter().chain(in_sale).min();
         let ttl = self.live.ttl(&question.intent, wished, &self.dice);
-        if size as u64 > self.settings.largest.0 || ttl.is_zero() {
-            return None;
+        if bytes > most {
+            return Err(Unkept::TooLarge { bytes, most });
+        }
+        if ttl.is_zero() {
+            return Err(Unkept::NoLife);
         }
         let frame = match self.partition(question) {
             Some(partition) => self.vector(question).await.map(|vector| (partition, vector.to_vec())),
@@ -165,7 +182,7 @@ impl Recall {
         let may_quote = quotes_price || question.intent.carries_price;
         let turn = self.calendar.load().next_turn(&question.tags, stored_at).filter(|_| may_quote);
         let turn = turn.unwrap_or(keep_until);
-        Some(Entry {
+        Ok(Entry {
             key: question.key,
             tenant: question.asked.caller.tenant.clone(),
             intent: question.intent.id.clone(),
@@ -192,9 +209,4 @@ impl Recall {
 
 fn quotes_price(shape: Shape, chunks: &[Bytes]) -> bool {
     completion::text(shape, chunks).is_some_and(|text| !price::current(&text).is_empty())
-}
-
-fn failed(error: &StoreError) -> Written {
-    tracing::debug!(%error, "An answer was not kept.");
-    Written::Failed
 }

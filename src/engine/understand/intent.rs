@@ -81,6 +81,9 @@ pub struct Intent {
     pub with_title: f32,
     /// The synonyms, as hashes, that every question of this intent means, whether it says them or not.
     pub implies: Vec<u64>,
+    /// The configured share of the store's memory that its entries may take; the knob `budget.…` may differ. `None` shares
+    /// that of `_other`.
+    pub budget: Option<Ratio>,
 }
 
 /// An intent, as an operator writes it.
@@ -106,6 +109,8 @@ struct Raw {
     disclaimer: Option<String>,
     #[serde(default)]
     with_title: f32,
+    #[schemars(with = "Option<Ratio>")]
+    budget: Option<Spanned<Ratio>>,
     #[serde(default)]
     implies: Vec<String>,
     #[serde(default)]
@@ -169,6 +174,7 @@ impl Intents {
                 all.add(raw, document, lexicon, problems);
             }
         }
+        all.check_budgets(problems);
         match all.places.get(OTHER) {
             Some(other) => all.other = *other,
             None => {
@@ -257,6 +263,7 @@ impl Intents {
             carries_price: raw.carries_price,
             disclaimer: raw.disclaimer.map(Arc::from),
             with_title: raw.with_title,
+            budget: raw.budget.map(|budget| budget.value),
             implies: raw.implies.iter().map(|synonyms| hash(synonyms.as_bytes())).collect(),
         }));
     }
@@ -268,6 +275,17 @@ impl Intents {
             self.names.push(id.clone());
             self.names.len() - 1
         })
+    }
+
+    /// More than all of the memory cannot be shared out.
+    fn check_budgets(&self, problems: &mut Problems) {
+        let sum: f64 = self.all.iter().filter_map(|intent| intent.budget).map(Ratio::as_f64).sum();
+        if sum > 1.0 + 1e-9 {
+            let place = crate::config::problem::Place { file: "policies/intents.yaml".into(), ..Default::default() };
+            let what =
+                format!("the budgets of all intents add up to {sum:.2}, and there is 1 to share. Lower some of them");
+            problems.add(&place, what);
+        }
     }
 
     fn teach(&mut self, phrase: &str, intent: usize, weight: f32, lexicon: &mut Lexicon) -> Result<(), String> {
@@ -303,6 +321,10 @@ impl Raw {
             let what =
                 format!("answers of `{id}` are personal and must not be found by similarity. Set `semantic: false`");
             problems.add(&document.find("semantic"), what);
+        }
+        if let Some(budget) = self.budget.as_ref().filter(|budget| budget.value == Ratio::ZERO) {
+            let what = format!("a budget of 0 lets `{id}` keep nothing. Use `scope: never`, or leave it out");
+            problems.add(&document.place_of(budget), what);
         }
         if self.carries_price && !self.max_stale.0.is_zero() && self.disclaimer.is_none() {
             let what = format!("a stale price of `{id}` would be served without a word. Add a `disclaimer`");

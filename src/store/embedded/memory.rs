@@ -7,11 +7,17 @@ use std::{
 
 use tokio::sync::broadcast;
 
-use super::{Budgets, Limits, disk::write::Write, generations::Generations, leases::Leases, shelf::Shelf};
+use super::{
+    Budgets, Limits,
+    disk::write::Write,
+    generations::Generations,
+    leases::Leases,
+    shelf::{Shelf, Tally},
+};
 use crate::{
     clock::{Clock, Timestamp},
     digest::Digest,
-    store::{Change, CleanUp, Entry, Put, SharedDocument, Tag, Usage},
+    store::{About, Change, Entry, Put, SharedDocument, Tag, Unfit, Usage},
 };
 
 /// Changes a listener may lag behind before it has missed some.
@@ -86,19 +92,21 @@ impl Memory {
         Found { entry, may_be_in_file, gone: Vec::new() }
     }
 
-    pub(super) fn keep(&self, entry: Arc<Entry>, value: Option<Vec<u8>>) -> (Put, Vec<Write>) {
+    /// Takes an entry in, in its encoded form; what `has_file` needs to know of it.
+    pub(super) fn keep(&self, entry: Arc<Entry>, body: Vec<u8>, has_file: bool) -> (Put, Vec<Write>) {
         let now = self.clock.now();
         let mut state = self.state();
         let mut gone = state.tidy(now);
-        let put = match () {
-            () if state.generations.have_passed(&entry.tags) => Put::Outdated,
-            () if entry.keep_until <= now || !state.shelf.admits(&entry) => Put::Refused,
-            () => Put::Stored,
+        let put = match state.shelf.refuses(&entry.key, &body) {
+            _ if state.generations.have_passed(&entry.tags) => Put::Outdated,
+            _ if entry.keep_until <= now => Put::Refused(Unfit::Over),
+            Some(unfit) => Put::Refused(unfit),
+            None => Put::Stored,
         };
         let mut writes = Vec::new();
         if put == Put::Stored {
-            gone.extend(state.shelf.keep(entry.clone(), now));
-            writes.extend(value.map(|value| Write::Keep { key: entry.key, value }));
+            writes.extend(has_file.then(|| Write::Keep { key: entry.key, value: body.clone() }));
+            gone.extend(state.shelf.keep(&entry, body.into()));
         }
         drop(state);
         self.tell_removed(&gone);
@@ -109,8 +117,8 @@ impl Memory {
         (put, writes)
     }
 
-    /// Takes in an entry of the file.
-    pub(super) fn restore(&self, entry: Entry) -> Restored {
+    /// Takes in an entry of the file, in its encoded form and with the hits it had.
+    pub(super) fn restore(&self, entry: Entry, body: Vec<u8>, tally: Tally) -> Restored {
         let now = self.clock.now();
         let mut state = self.state();
         let removed = state.removed_while_loading.as_ref().is_some_and(|removed| removed.contains(&entry.key));
@@ -120,11 +128,12 @@ impl Memory {
         if state.shelf.holds(&entry.key) {
             return Restored::Known;
         }
-        if !state.shelf.has_room_for(&entry) {
+        if !state.shelf.has_room_for(&entry.key, &body) {
             return Restored::NoRoom;
         }
         let entry = Arc::new(entry);
-        state.shelf.keep(entry.clone(), now);
+        state.shelf.keep(&entry, body.into());
+        state.shelf.recount(&entry.key, tally);
         drop(state);
         self.tell(Change::Stored(entry.clone()));
         Restored::Taken(entry)
@@ -139,15 +148,15 @@ impl Memory {
         std::iter::once(Write::Floor(floor)).chain(generations).chain(documents).collect()
     }
 
-    pub(super) fn remove(&self, key: &Digest) -> ((), Vec<Write>) {
+    pub(super) fn remove(&self, keys: &[Digest]) -> (u64, Vec<Write>) {
         let mut state = self.state();
-        state.shelf.remove(key);
+        let removed = keys.iter().filter(|key| state.shelf.remove(key)).count();
         if let Some(removed) = &mut state.removed_while_loading {
-            removed.insert(*key);
+            removed.extend(keys);
         }
         drop(state);
-        self.tell_removed(&[*key]);
-        ((), vec![Write::Remove(*key)])
+        self.tell_removed(keys);
+        (removed as u64, keys.iter().map(|key| Write::Remove(*key)).collect())
     }
 
     pub(super) fn generations(&self, tags: &[Tag]) -> Vec<u64> {
@@ -186,10 +195,21 @@ impl Memory {
         (entries, next)
     }
 
-    pub(super) fn clean_up(&self, plan: &CleanUp) -> (u64, Vec<Write>) {
-        let gone = self.state().shelf.clean_up(plan, self.clock.now());
-        self.tell_removed(&gone);
-        (gone.len() as u64, gone.into_iter().map(Write::Remove).collect())
+    pub(super) fn ledger(&self, cursor: Option<u64>, most: usize) -> (Vec<About>, Option<u64>) {
+        self.state().shelf.ledger(cursor, most)
+    }
+
+    pub(super) fn about(&self, keys: &[Digest]) -> Vec<Option<About>> {
+        let state = self.state();
+        keys.iter().map(|key| state.shelf.about(key)).collect()
+    }
+
+    /// Counts hits; what the file should know of them.
+    pub(super) fn count_hits(&self, hits: &[(Digest, u64)]) -> Vec<Write> {
+        let now = self.clock.now();
+        let mut state = self.state();
+        let counted = |(key, hits): &(Digest, u64)| Some(Write::Hits(*key, state.shelf.count(key, *hits, now)?));
+        hits.iter().filter_map(counted).collect()
     }
 
     /// How full it is, after a little tidying; and what that took out.
@@ -216,6 +236,6 @@ impl Memory {
 impl State {
     fn tidy(&mut self, now: Timestamp) -> Vec<Digest> {
         let Self { shelf, generations, .. } = self;
-        shelf.tidy(now, |entry| generations.have_passed(&entry.tags))
+        shelf.tidy(now, |tags| generations.have_passed(tags))
     }
 }

@@ -1,4 +1,4 @@
-//! The store inside this process: everything in memory, with a SQLite file behind it that survives a restart.
+//! The store inside this process: everything in memory in its encoded form, with a SQLite file behind it that survives a restart.
 //!
 //! Reading, leading and budgets are a lock and a map, without waiting. What `put`, `invalidate` and `write_document`
 //! acknowledge is committed to the file first (in batches, by a thread of its own) and survives the process being killed.
@@ -21,9 +21,7 @@ use budgets::Budgets;
 pub use disk::open::OpenError;
 pub use limits::Limits;
 
-use super::{
-    Change, CleanUp, Entry, Fence, Lead, Put, SharedDocument, Store, StoreError, Tag, Usage, Waited, encoding,
-};
+use super::{About, Change, Entry, Fence, Lead, Put, SharedDocument, Store, StoreError, Tag, Usage, Waited, encoding};
 use crate::{clock::Clock, digest::Digest, tasks::Tasks};
 use disk::{Disk, write::Write};
 use memory::Memory;
@@ -90,12 +88,12 @@ impl Store for Embedded {
     }
 
     async fn put(&self, entry: Arc<Entry>) -> Result<Put, StoreError> {
-        let value = self.disk.as_ref().map(|_| encoding::encode(&entry)).transpose()?;
-        self.write(|memory| memory.keep(entry, value)).await
+        let (body, has_file) = (encoding::encode(&entry)?, self.disk.is_some());
+        self.write(|memory| memory.keep(entry, body, has_file)).await
     }
 
-    async fn remove(&self, key: &Digest) -> Result<(), StoreError> {
-        self.write(|memory| memory.remove(key)).await
+    async fn remove(&self, keys: &[Digest]) -> Result<u64, StoreError> {
+        self.write(|memory| memory.remove(keys)).await
     }
 
     async fn generations(&self, tags: &[Tag]) -> Result<Vec<u64>, StoreError> {
@@ -158,8 +156,21 @@ impl Store for Embedded {
         Ok(self.memory.page(cursor, most))
     }
 
-    async fn clean_up(&self, plan: &CleanUp) -> Result<u64, StoreError> {
-        self.write(|memory| memory.clean_up(plan)).await
+    async fn ledger(&self, cursor: Option<u64>, most: usize) -> Result<(Vec<About>, Option<u64>), StoreError> {
+        Ok(self.memory.ledger(cursor, most))
+    }
+
+    async fn about(&self, keys: &[Digest]) -> Result<Vec<Option<About>>, StoreError> {
+        Ok(self.memory.about(keys))
+    }
+
+    /// Not waited for in the file: hits may be lost with the process, and nothing but their number.
+    async fn count_hits(&self, hits: &[(Digest, u64)]) -> Result<(), StoreError> {
+        let counted = self.memory.count_hits(hits);
+        if let Some(disk) = self.disk.as_ref().filter(|_| !counted.is_empty()) {
+            disk.write_some_time(counted);
+        }
+        Ok(())
     }
 
     async fn usage(&self) -> Result<Usage, StoreError> {

@@ -17,7 +17,7 @@ use super::{
 use crate::{
     clock::Timestamp,
     digest::Digest,
-    store::{Change, Entry, Put, StoreError, Tag},
+    store::{Change, Entry, Put, StoreError, Tag, Unfit},
 };
 
 /// Entries removed with one command.
@@ -58,6 +58,11 @@ impl Node {
     /// What stands under a key and can be read; from a replica first where that is wished. A replica's "nothing" is asked
     /// of the master again, because whoever has just been given the lead must see what the last leader stored.
     async fn read(&self, key: &Digest, wait: Wait) -> Result<Option<Entry>, StoreError> {
+        Ok(self.read_sized(key, wait).await?.map(|(entry, _)| entry))
+    }
+
+    /// The same, with the bytes that it takes as the ledger counts them.
+    pub(super) async fn read_sized(&self, key: &Digest, wait: Wait) -> Result<Option<(Entry, u64)>, StoreError> {
         let mut command = redis::cmd("GETRANGE");
         // One byte more than any that is written: whatever stands there, no more is read.
         command.arg(self.keys.entry(key)).arg(0).arg(self.longest_value());
@@ -65,10 +70,11 @@ impl Node {
         if let Some(bytes) = self.ask_replica(shard, &command, wait).await
             && let Some(entry) = self.decode(&bytes, key)
         {
-            return Ok(Some(entry));
+            return Ok(Some((entry, bytes.len() as u64)));
         }
         let bytes: Vec<u8> = self.ask(shard, &command, wait).await?;
-        Ok(if bytes.is_empty() { None } else { self.decode(&bytes, key) })
+        let entry = if bytes.is_empty() { None } else { self.decode(&bytes, key) };
+        Ok(entry.map(|entry| (entry, bytes.len() as u64)))
     }
 
     /// The entry in these bytes; what cannot be served is counted by reason and is not there.
@@ -80,13 +86,16 @@ impl Node {
     pub(super) async fn put(&self, entry: Arc<Entry>) -> Result<Put, StoreError> {
         let now = self.clock.now();
         let life = entry.keep_until.since(now).min(LONGEST_LIFE);
-        if life.is_zero() || entry.size() > self.options.largest.0 {
-            return Ok(Put::Refused);
+        if life.is_zero() {
+            return Ok(Put::Refused(Unfit::Over));
+        }
+        if entry.size() > self.options.largest.0 {
+            return Ok(Put::Refused(Unfit::TooLarge));
         }
         let place = ledger::place(&entry.intent, now + life, life);
         let bytes = value::encode(&entry, &place)?;
         if bytes.len() > self.longest_value() {
-            return Ok(Put::Refused);
+            return Ok(Put::Refused(Unfit::TooLarge));
         }
         if self.is_outdated(&entry, now).await? {
             return Ok(Put::Outdated);
@@ -98,11 +107,11 @@ impl Node {
         let call = call.arg(bytes).number(life.as_millis().max(1)).arg(place).number(u8::from(has_room));
         let call = call.arg(self.keys.channel()).arg(message);
         let answer = match self.call::<String>(shard, &call, Wait::Behind).await {
-            Err(StoreError::Refused(why)) if why.contains("OOM") => return Ok(Put::Refused),
+            Err(StoreError::Refused(why)) if why.contains("OOM") => return Ok(Put::Refused(Unfit::NoMemory)),
             answer => answer?,
         };
         if answer == "refused" {
-            return Ok(Put::Refused);
+            return Ok(Put::Refused(Unfit::Full));
         }
         self.count.fetch_add(u64::from(answer == "stored"), Relaxed);
         self.tell_entry(&entry);
@@ -124,7 +133,7 @@ impl Node {
         let mut dropped = 0;
         for (shard, keys) in by_shard(keys.iter().copied(), Shard::of) {
             for keys in keys.chunks(AT_ONCE) {
-                let call = self.scripts.drop.call().key(self.keys.ledger(shard));
+                let call = self.scripts.drop.call().key(self.keys.ledger(shard)).key(self.keys.hits(shard));
                 let call = keys.iter().fold(call, |call, key| call.key(self.keys.entry(key)));
                 let call = call.arg(self.keys.channel()).arg(Message::Removed(keys.to_vec()).encode());
                 dropped += self.call::<u64>(shard, &call, Wait::Behind).await?;

@@ -81,6 +81,11 @@ impl Keys {
         self.name(shard, "ledger", "entries")
     }
 
+    /// How often a shard's entries were served.
+    pub(super) fn hits(&self, shard: Shard) -> String {
+        self.name(shard, "ledger", "hits")
+    }
+
     pub(super) fn budget(&self, budget: &str) -> String {
         self.name(Shard::of_name(budget), "b", budget)
     }
@@ -143,7 +148,7 @@ mod tests {
     fn all_keys_of_a_shard_share_a_slot_and_shards_are_spread_evenly() {
         let keys = Keys::new("banto");
         for shard in Shard::all() {
-            let names = [keys.generations(shard), keys.ledger(shard), keys.rehearsal(shard)];
+            let names = [keys.generations(shard), keys.ledger(shard), keys.hits(shard), keys.rehearsal(shard)];
             assert!(names.iter().all(|name| slot(name.as_bytes()) == keys.slot(shard)));
             assert_eq!(usize::from(keys.slot(shard)) / 512, shard.index());
         }

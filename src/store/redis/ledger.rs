@@ -30,11 +30,6 @@ pub(super) struct Counted<'a> {
     pub(super) bytes: u64,
 }
 
-/// The intent in a place's name.
-pub(super) fn intent(place: &str) -> Option<&str> {
-    place.split_once(':').map(|(_, intent)| intent)
-}
-
 /// Reads a place; `None` when its time is over or it is none of ours.
 pub(super) fn read(place: &str, number: i64, now: Timestamp) -> Option<Counted<'_>> {
     let (end, intent) = place.split_once(':')?;

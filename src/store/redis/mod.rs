@@ -14,6 +14,7 @@ mod dial;
 mod entries;
 mod fault;
 mod fleet;
+mod hits;
 mod keys;
 mod known;
 mod lead;
@@ -63,7 +64,7 @@ pub use self::{
     operate::Condition,
     options::{Connections, Options, Servers, Tls},
 };
-use super::{Change, CleanUp, Entry, Fence, Lead, Put, SharedDocument, Store, StoreError, Tag, Usage, Waited};
+use super::{About, Change, Entry, Fence, Lead, Put, SharedDocument, Store, StoreError, Tag, Usage, Waited};
 use crate::{clock::Clock, dice::Dice, digest::Digest, tasks::Tasks, telemetry::registry::Registry};
 
 /// Longest wait for any answer, and for a connection.
@@ -276,8 +277,8 @@ impl Store for Redis {
         self.0.put(entry).await
     }
 
-    async fn remove(&self, key: &Digest) -> Result<(), StoreError> {
-        self.0.drop_entries(&[*key]).await.map(drop)
+    async fn remove(&self, keys: &[Digest]) -> Result<u64, StoreError> {
+        self.0.drop_entries(keys).await
     }
 
     /// Those that are neither known nor to be had are noted as older than any: nobody will serve what such a fill writes.
@@ -327,8 +328,16 @@ impl Store for Redis {
         self.0.page(cursor, most).await
     }
 
-    async fn clean_up(&self, plan: &CleanUp) -> Result<u64, StoreError> {
-        self.0.clean_up(plan).await
+    async fn ledger(&self, cursor: Option<u64>, most: usize) -> Result<(Vec<About>, Option<u64>), StoreError> {
+        self.0.ledger(cursor, most).await
+    }
+
+    async fn about(&self, keys: &[Digest]) -> Result<Vec<Option<About>>, StoreError> {
+        self.0.about(keys).await
+    }
+
+    async fn count_hits(&self, hits: &[(Digest, u64)]) -> Result<(), StoreError> {
+        self.0.count_hits(hits).await
     }
 
     async fn usage(&self) -> Result<Usage, StoreError> {

@@ -14,7 +14,8 @@ pub(super) struct Lua {
 pub(super) struct Scripts {
     pub(super) put: Lua,
     pub(super) drop: Lua,
-    pub(super) about: Lua,
+    pub(super) hits: Lua,
+    pub(super) forget: Lua,
     pub(super) generations: Lua,
     pub(super) invalidate: Lua,
     pub(super) prune: Lua,
@@ -39,7 +40,8 @@ impl Scripts {
         Self {
             put: lua(&[WHILE_THERE_IS_ROOM, STRIKE, include_str!("lua/put.lua")]),
             drop: lua(&[ALSO_WHEN_FULL, STRIKE, include_str!("lua/drop.lua")]),
-            about: lua(&[ALSO_WHEN_FULL, include_str!("lua/about.lua")]),
+            hits: lua(&[ALSO_WHEN_FULL, include_str!("lua/hits.lua")]),
+            forget: lua(&[ALSO_WHEN_FULL, include_str!("lua/forget.lua")]),
             generations: lua(&[ALSO_WHEN_FULL, SINCE, include_str!("lua/generations.lua")]),
             invalidate: lua(&[ALSO_WHEN_FULL, SINCE, include_str!("lua/invalidate.lua")]),
             prune: lua(&[ALSO_WHEN_FULL, SINCE, include_str!("lua/prune.lua")]),
@@ -53,11 +55,12 @@ impl Scripts {
     }
 
     /// All of them, to be loaded when a connection is made.
-    pub(super) fn all(&self) -> [&Lua; 12] {
+    pub(super) fn all(&self) -> [&Lua; 13] {
         let Self {
             put,
             drop,
-            about,
+            hits,
+            forget,
             generations,
             invalidate,
             prune,
@@ -68,7 +71,7 @@ impl Scripts {
             write_document,
             rehearse,
         } = self;
-        [put, drop, about, generations, invalidate, prune, lead, renew, release, take, write_document, rehearse]
+        [put, drop, hits, forget, generations, invalidate, prune, lead, renew, release, take, write_document, rehearse]
     }
 }
 

@@ -1,22 +1,14 @@
-//! Going through what is there, in bounded steps that never hold Redis up: pages, clean-ups, the count.
+//! Going through what is there, in bounded steps that never hold Redis up: pages, the count, what is forgotten.
 
 use std::sync::{Arc, atomic::Ordering::Relaxed};
 
 use futures_util::future::join_all;
-use redis::Value;
 
-use super::{
-    LONGEST_LIFE, Node,
-    keys::{Shard, by_shard},
-    known::micros,
-    ledger,
-    pool::Wait,
-    server::Server,
-};
+use super::{LONGEST_LIFE, Node, keys::Shard, known::micros, ledger, pool::Wait, server::Server};
 use crate::{
     digest::Digest,
     ids::IntentId,
-    store::{CleanUp, Entry, StoreError, Usage},
+    store::{Entry, StoreError, Usage},
 };
 
 /// Keys looked at with one command: about a quarter of a millisecond of Redis's time.
@@ -38,25 +30,9 @@ impl Node {
         Ok((entries, next))
     }
 
-    /// Removes the entries of the plan's intents, and those that nobody read for so long as Redis tells (it does not when
-    /// it evicts by frequency).
-    pub(super) async fn clean_up(&self, plan: &CleanUp) -> Result<u64, StoreError> {
-        let (mut removed, mut cursor) = (0, 0);
-        loop {
-            let (next, keys) = self.scan(cursor, AT_ONCE).await?;
-            let mut low = self.low(&keys, plan).await?;
-            low.truncate(usize::try_from(plan.most - removed).unwrap_or(usize::MAX));
-            removed += self.drop_entries(&low).await?;
-            match next {
-                Some(next) if removed < plan.most => cursor = next,
-                _ => return Ok(removed),
-            }
-        }
-    }
-
     pub(super) async fn usage(&self) -> Result<Usage, StoreError> {
         let ledgers = join_all(Shard::all().map(|shard| self.read_ledger(shard))).await;
-        let mut usage = Usage::default();
+        let mut usage = Usage { most_entries: Some(self.options.entries), ..Usage::default() };
         for ledger in ledgers {
             for (intent, entries, bytes) in ledger? {
                 usage.entries += entries;
@@ -91,10 +67,11 @@ impl Node {
         join_all(asked).await.into_iter().flatten().map(Info).collect()
     }
 
-    /// Forgets the generations of tags that are older than any entry. A share of each shard's at a time, when they are many.
+    /// Forgets the generations of tags that are older than any entry, and the hits of entries that are gone. A share of each shard's at a time, when they are many.
     pub(super) async fn prune(&self) -> Result<(), StoreError> {
         let oldest = micros(self.clock.now() - LONGEST_LIFE);
         for shard in Shard::all() {
+            self.forget_hits(shard).await?;
             let mut cursor = 0_u64;
             loop {
                 let mut command = redis::cmd("HSCAN");
@@ -116,7 +93,7 @@ impl Node {
     }
 
     /// Entries' keys of one step, and where to go on.
-    async fn scan(&self, cursor: u64, most: usize) -> Result<(Option<u64>, Vec<Digest>), StoreError> {
+    pub(super) async fn scan(&self, cursor: u64, most: usize) -> Result<(Option<u64>, Vec<Digest>), StoreError> {
         let map = self.map.load_full();
         let (at, within) = ((cursor >> BELOW) as usize, cursor & ((1 << BELOW) - 1));
         let Some(server) = map.masters().get(at) else { return Ok((None, Vec::new())) };
@@ -129,25 +106,6 @@ impl Node {
             next => Some((at as u64) << BELOW | next),
         };
         Ok((next, keys.iter().filter_map(|key| self.keys.read_entry(key)).collect()))
-    }
-
-    /// Those of these entries that the plan removes.
-    async fn low(&self, keys: &[Digest], plan: &CleanUp) -> Result<Vec<Digest>, StoreError> {
-        let mut low = Vec::new();
-        for (shard, keys) in by_shard(keys.iter().copied(), Shard::of) {
-            let call = keys.iter().fold(self.scripts.about.call(), |call, key| call.key(self.keys.entry(key)));
-            let about: Vec<Value> = self.call(shard, &call.number(plan.unused_for.as_secs()), Wait::Behind).await?;
-            let is_low = |about: &Value| match about {
-                Value::Int(_) => true,
-                Value::BulkString(place) => {
-                    let intent = std::str::from_utf8(place).ok().and_then(ledger::intent);
-                    intent.is_some_and(|intent| plan.intents.iter().any(|low| **low == *intent))
-                }
-                _ => false,
-            };
-            low.extend(keys.into_iter().zip(about).filter(|(_, about)| is_low(about)).map(|(key, _)| key));
-        }
-        Ok(low)
     }
 
     /// What a shard's ledger says; places whose time is over are struck.

@@ -5,7 +5,7 @@ use std::{sync::Arc, time::Duration};
 use banto::{
     clock::{Clock, Timestamp},
     digest::Digest,
-    store::{Change, CleanUp, Entry, Lead, Put, Shape, Store, Tag, Waited},
+    store::{Change, Entry, Lead, Put, Shape, Store, Tag, Waited},
 };
 use bytes::Bytes;
 use tokio::{sync::broadcast, time::timeout};
@@ -61,7 +61,9 @@ contract! {
     of_many_writers_of_one_version_one_wins,
     every_node_hears_of_a_document,
     pages_show_every_entry,
-    a_clean_up_takes_the_intents_it_names,
+    hits_are_counted_and_outlive_a_new_answer,
+    the_ledger_shows_every_entry_without_reading_it,
+    many_entries_are_removed_at_once_and_every_node_hears_of_it,
     usage_counts_entries_and_their_bytes_by_intent,
 }
 
@@ -142,7 +144,7 @@ async fn an_entry_is_found_by_its_key_by_every_node(pair: Pair) {
 
 async fn an_entry_that_was_removed_is_gone(pair: Pair) {
     put(&pair.one, "q", vec![]).await;
-    pair.two.remove(&key("q")).await.expect("remove");
+    pair.two.remove(&[key("q")]).await.expect("remove");
     assert!(!has(&pair.one, "q").await && !has(&pair.two, "q").await);
 }
 
@@ -169,7 +171,7 @@ async fn a_fill_that_began_before_an_invalidation_never_comes_back(pair: Pair) {
         assert_eq!(put(filler, "slow", after).await, Put::Stored);
         assert_eq!(put(filler, "slow", before).await, Put::Outdated);
         assert!(has(filler, "slow").await, "the newer answer stays");
-        filler.remove(&key("slow")).await.expect("remove");
+        filler.remove(&[key("slow")]).await.expect("remove");
     }
 }
 
@@ -336,13 +338,52 @@ async fn pages_show_every_entry(pair: Pair) {
     assert_eq!(seen, wanted);
 }
 
-async fn a_clean_up_takes_the_intents_it_names(pair: Pair) {
-    put(&pair.one, "kept", vec![]).await;
-    let greeting = Entry { intent: "greeting".into(), ..(*entry("hello", vec![])).clone() };
-    pair.one.put(Arc::new(greeting)).await.expect("put");
-    let plan = CleanUp { intents: vec!["greeting".into()], unused_for: Duration::from_secs(3_600), most: 100 };
-    assert_eq!(pair.two.clean_up(&plan).await.expect("clean up"), 1);
-    assert!(has(&pair.one, "kept").await && !has(&pair.one, "hello").await);
+async fn hits_are_counted_and_outlive_a_new_answer(pair: Pair) {
+    put(&pair.one, "asked", vec![]).await;
+    put(&pair.one, "unasked", vec![]).await;
+    for node in [&pair.one, &pair.two] {
+        node.count_hits(&[(key("asked"), 2), (key("gone"), 9)]).await.expect("count");
+    }
+    put(&pair.two, "asked", vec![]).await;
+    let about = pair.one.about(&[key("asked"), key("unasked"), key("gone")]).await.expect("about");
+    let hits: Vec<_> = about.iter().map(|about| about.as_ref().map(|about| about.hits)).collect();
+    assert_eq!(hits, [Some(4), Some(0), None]);
+    let last = |at: usize| about[at].as_ref().and_then(|about| about.last_hit);
+    assert!(last(0).is_some() && last(1).is_none());
+}
+
+async fn the_ledger_shows_every_entry_without_reading_it(pair: Pair) {
+    let wanted = entry("q0", vec![]);
+    for n in 0..25 {
+        put(&pair.one, &format!("q{n}"), vec![]).await;
+    }
+    let (mut seen, mut cursor) = (Vec::new(), None);
+    loop {
+        let (page, next) = pair.two.ledger(cursor, 10).await.expect("ledger");
+        seen.extend(page);
+        cursor = next;
+        if cursor.is_none() {
+            break;
+        }
+    }
+    seen.sort_by_key(|about| about.key);
+    seen.dedup_by_key(|about| about.key);
+    assert_eq!(seen.len(), 25);
+    let about = seen.iter().find(|about| about.key == wanted.key).expect("is listed");
+    assert_eq!((about.ttl().as_secs(), &about.intent), (600, &wanted.intent));
+    let bytes: u64 = seen.iter().map(|about| about.bytes).sum();
+    assert_eq!(pair.one.usage().await.expect("usage").bytes, [("faq".into(), bytes)]);
+}
+
+async fn many_entries_are_removed_at_once_and_every_node_hears_of_it(pair: Pair) {
+    let keys: Vec<_> = (0..30).map(|n| key(&n.to_string())).collect();
+    for n in 0..30 {
+        put(&pair.one, &n.to_string(), vec![]).await;
+    }
+    let mut changes = pair.one.changes();
+    assert_eq!(pair.two.remove(&keys).await.expect("remove"), 30);
+    hear(&mut changes, |change| matches!(change, Change::Removed(key) if *key == keys[29])).await;
+    assert_eq!(pair.two.remove(&keys).await.expect("remove"), 0);
 }
 
 async fn usage_counts_entries_and_their_bytes_by_intent(pair: Pair) {
@@ -356,6 +397,6 @@ async fn usage_counts_entries_and_their_bytes_by_intent(pair: Pair) {
     let (intents, bytes): (Vec<_>, Vec<_>) = usage.bytes.iter().map(|(intent, bytes)| (&**intent, *bytes)).unzip();
     assert_eq!(intents, ["faq", "greeting"]);
     assert!(bytes.iter().all(|bytes| *bytes > 0));
-    pair.one.remove(&key("q")).await.expect("remove");
+    pair.one.remove(&[key("q")]).await.expect("remove");
     assert_eq!(pair.two.usage().await.expect("usage").entries, 1);
 }

@@ -53,7 +53,7 @@ async fn entries_documents_and_invalidations_survive_a_restart() {
     put(&first.0, "kept", vec![]).await;
     put(&first.0, "void", tags.clone()).await;
     put(&first.0, "removed", vec![]).await;
-    first.0.remove(&key("removed")).await.expect("remove");
+    first.0.remove(&[key("removed")]).await.expect("remove");
     first.0.invalidate(&[tag("title:a")]).await.expect("invalidate");
     first.0.write_document("knobs", 0, b"turned").await.expect("write");
     close(first).await;

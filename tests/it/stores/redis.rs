@@ -6,7 +6,7 @@ use banto::{
     clock::Clock,
     dice::Dice,
     store::{
-        Change, Entry, Lead, Put, Store, StoreError,
+        Change, Entry, Lead, Put, Store, StoreError, Unfit,
         measured::Measured,
         redis::{Options, Redis},
     },
@@ -103,7 +103,7 @@ async fn at_the_cap_on_entries_new_ones_are_refused() {
     for n in 0..100 {
         assert_eq!(put(&node.store, &n.to_string(), vec![]).await, Put::Stored);
     }
-    assert_eq!(put(&node.store, "one more", vec![]).await, Put::Refused);
+    assert_eq!(put(&node.store, "one more", vec![]).await, Put::Refused(Unfit::Full));
     assert_eq!(put(&node.store, "7", vec![]).await, Put::Stored, "a known one is not one more");
 }
 
@@ -116,7 +116,7 @@ async fn a_full_redis_refuses_entries_and_goes_on_with_everything_else() {
     assert!(server.say("CONFIG SET maxmemory 1mb").starts_with("+OK"));
 
     let large = Entry { chunks: vec![Bytes::from(vec![b'x'; 100_000])], ..(*entry("large", vec![])).clone() };
-    assert_eq!(one.store.put(Arc::new(large)).await.expect("no error"), Put::Refused);
+    assert_eq!(one.store.put(Arc::new(large)).await.expect("no error"), Put::Refused(Unfit::NoMemory));
     assert!(has(&two.store, "q").await, "reading goes on");
     assert!(matches!(one.store.lead(&key("q"), LONG).await, Ok(Lead::Granted(_))));
     assert!(matches!(two.store.lead(&key("q"), LONG).await, Ok(Lead::Taken)));

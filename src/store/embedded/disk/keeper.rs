@@ -12,10 +12,11 @@ use super::{
     write::Write,
 };
 use crate::{
+    clock::Timestamp,
     digest::Digest,
     store::{
         Entry,
-        embedded::{generations::Generations, memory::Restored},
+        embedded::{generations::Generations, memory::Restored, shelf::Tally},
         encoding,
     },
 };
@@ -63,6 +64,8 @@ impl Keeper {
             }
         }
         self.memory.state().removed_while_loading = None;
+        // Hits that were noted when their entry had just gone.
+        self.delete("DELETE FROM hits WHERE key NOT IN (SELECT key FROM entries) AND ?1 = 0", 0);
         info!(entries = self.restored, path = %self.path.display(), "Entries restored from the store's file.");
         while let Some(order) = self.queue.blocking_recv() {
             self.carry_out(order);
@@ -106,10 +109,10 @@ impl Keeper {
     /// An entry of the file that has not been read yet.
     fn look_up(&mut self, key: &Digest) -> Option<Arc<Entry>> {
         let file = self.file.as_ref()?;
-        let row = file.prepare_cached("SELECT value FROM entries WHERE key = ?1");
-        let value = row.and_then(|mut row| row.query_row(params![key.0], |row| row.get::<_, Vec<u8>>(0)).optional());
-        let entry = encoding::decode(&value.ok()??).ok()?;
-        match self.memory.restore(entry) {
+        let row = file.prepare_cached(&format!("{KEPT} WHERE entries.key = ?1"));
+        let (_, value, tally) = row.and_then(|mut row| row.query_row(params![key.0], kept).optional()).ok()??;
+        let entry = encoding::decode(&value).ok()?;
+        match self.memory.restore(entry, value, tally) {
             Restored::Taken(entry) => Some(entry),
             Restored::Known => self.memory.find(key).entry,
             Restored::Void | Restored::NoRoom => None,
@@ -131,11 +134,14 @@ impl Keeper {
         }
     }
 
-    fn take_in(&mut self, rows: Vec<(i64, Vec<u8>)>) -> ControlFlow<()> {
+    fn take_in(&mut self, rows: Vec<Kept>) -> ControlFlow<()> {
         let mut is_full = false;
-        for (id, value) in rows {
+        for (id, value, tally) in rows {
             self.unread_below = id;
-            let restored = encoding::decode(&value).map_or(Restored::Void, |entry| self.memory.restore(entry));
+            let restored = match encoding::decode(&value) {
+                Ok(entry) => self.memory.restore(entry, value, tally),
+                Err(_) => Restored::Void,
+            };
             match restored {
                 Restored::Taken(_) => self.restored += 1,
                 Restored::Known => {}
@@ -186,7 +192,18 @@ impl Keeper {
     }
 }
 
-fn read_page(file: &Connection, below: i64) -> rusqlite::Result<Vec<(i64, Vec<u8>)>> {
-    let mut rows = file.prepare_cached("SELECT id, value FROM entries WHERE id < ?1 ORDER BY id DESC LIMIT ?2")?;
-    rows.query_map(params![below, PAGE as i64], |row| Ok((row.get(0)?, row.get(1)?)))?.collect()
+/// A row: its place, the entry's encoded form, its hits.
+type Kept = (i64, Vec<u8>, Tally);
+
+const KEPT: &str = "SELECT id, value, hits, last FROM entries LEFT JOIN hits ON hits.key = entries.key";
+
+fn read_page(file: &Connection, below: i64) -> rusqlite::Result<Vec<Kept>> {
+    let mut rows = file.prepare_cached(&format!("{KEPT} WHERE id < ?1 ORDER BY id DESC LIMIT ?2"))?;
+    rows.query_map(params![below, PAGE as i64], kept)?.collect()
+}
+
+fn kept(row: &rusqlite::Row) -> rusqlite::Result<Kept> {
+    let hits = row.get::<_, Option<i64>>(2)?.unwrap_or(0).unsigned_abs();
+    let last = row.get::<_, Option<i64>>(3)?.map(Timestamp);
+    Ok((row.get(0)?, row.get(1)?, Tally { hits, last }))
 }

@@ -16,7 +16,7 @@ use super::write::{FLOOR, TABLES};
 use crate::store::{SharedDocument, Tag};
 
 /// The version of the tables.
-const VERSION: i64 = 1;
+const VERSION: i64 = 2;
 /// How long a former life that is still ending may hold the file.
 const LONGEST_HANDOVER: Duration = Duration::from_secs(2);
 

@@ -6,13 +6,15 @@ use rusqlite::{Connection, params};
 
 use crate::{
     digest::Digest,
-    store::{SharedDocument, Tag},
+    store::{SharedDocument, Tag, embedded::shelf::Tally},
 };
 
-/// The tables. Entries keep their encoded form only; `id` is the order of arrival. The floor of the generations is the row
+/// The tables. Entries keep their encoded form only; `id` is the order of arrival. Hits stand apart, so that counting
+/// them writes no answer anew. The floor of the generations is the row
 /// of the empty tag, which no entry can have.
 pub(super) const TABLES: &str = "
     CREATE TABLE entries (id INTEGER PRIMARY KEY AUTOINCREMENT, key BLOB NOT NULL UNIQUE, value BLOB NOT NULL);
+    CREATE TABLE hits (key BLOB PRIMARY KEY, hits INTEGER NOT NULL, last INTEGER NOT NULL) WITHOUT ROWID;
     CREATE TABLE generations (tag TEXT PRIMARY KEY, generation INTEGER NOT NULL) WITHOUT ROWID;
     CREATE TABLE documents (name TEXT PRIMARY KEY, version INTEGER NOT NULL, content BLOB NOT NULL);
 ";
@@ -30,6 +32,8 @@ pub(in crate::store::embedded) enum Write {
         /// Its encoded form.
         value: Vec<u8>,
     },
+    /// An entry was served so often.
+    Hits(Digest, Tally),
     /// An entry is gone.
     Remove(Digest),
     /// A tag was invalidated.
@@ -48,7 +52,14 @@ impl Write {
             Self::Keep { key, value } => {
                 run("REPLACE INTO entries (key, value) VALUES (?1, ?2)", params![key.0, value])
             }
-            Self::Remove(key) => run("DELETE FROM entries WHERE key = ?1", params![key.0]),
+            Self::Hits(key, Tally { hits, last }) => {
+                let last = last.map(|at| at.0);
+                run("REPLACE INTO hits VALUES (?1, ?2, ?3)", params![key.0, number(*hits), last.unwrap_or(0)])
+            }
+            Self::Remove(key) => {
+                run("DELETE FROM hits WHERE key = ?1", params![key.0])?;
+                run("DELETE FROM entries WHERE key = ?1", params![key.0])
+            }
             Self::Generation(tag, generation) => {
                 run("REPLACE INTO generations VALUES (?1, ?2)", params![tag.0, number(*generation)])
             }
