@@ -54,6 +54,8 @@ mod schemas;
 mod sense;
 #[path = "it/serving.rs"]
 mod serving;
+#[path = "it/status.rs"]
+mod status;
 #[path = "it/stores/mod.rs"]
 mod stores;
 mod support;

@@ -11,3 +11,4 @@ pub mod openai;
 pub mod origin;
 pub mod payload;
 pub mod server;
+pub mod status;

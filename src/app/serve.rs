@@ -44,6 +44,7 @@ use crate::{
         origin::{self, OriginApi},
         payload::Payload,
         server::{self, Service},
+        status::{self, StatusApi},
     },
     clock::Clock,
     config::{files::Files, problem::Problems},
@@ -55,6 +56,7 @@ use crate::{
     engine::{
         admit::Limit,
         answer::Engine,
+        chronicle,
         exposure::{Kept, Trail},
         model::simulated::Simulation,
         origin::Origins,
@@ -220,7 +222,8 @@ async fn start(settings: Settings, loaded: Loaded, tasks: &Tasks) -> Result<Arc<
     };
     let desk = Arc::new(desk);
     tasks.spawn_until_stopped(get_ready(desk.clone()));
-    Ok(Arc::new(Front { chat, origins, admin: admin::router(desk.clone()), desk }))
+    let status = desk.engine.clone().map(|engine| StatusApi { engine });
+    Ok(Arc::new(Front { chat, origins, status, admin: admin::router(desk.clone()), desk }))
 }
 
 /// What every part of a process stands on.
@@ -277,6 +280,9 @@ async fn start_engine(
         shop: shop.clone(),
     };
     let engine = node::start(parts, tasks);
+    let outages = settings.state.join("outages.json");
+    chronicle::recall(&engine, &outages);
+    tasks.spawn_until_stopped(chronicle::keep(engine.clone(), outages));
     let warmer =
         Warmer::new(engine.clone(), ground.store.clone(), shop.warming.clone(), reader(settings), &ground.registry);
     tasks.spawn_until_stopped(warmer.run());
@@ -404,6 +410,7 @@ struct Front {
     /// Absent from a controller on its own.
     chat: Option<Chat>,
     origins: Option<OriginApi>,
+    status: Option<StatusApi>,
     admin: axum::Router,
     desk: Arc<Desk>,
 }
@@ -420,6 +427,10 @@ impl Service for Front {
             (Some(chat), &Method::GET) if questions => chat.show(&path["/v1/models/".len()..], request.headers()),
             _ if path.starts_with(origin::PREFIX) => match &self.origins {
                 Some(origins) => origins.answer(request).await,
+                None => refuse(&ApiError::no_engine_here()),
+            },
+            _ if status::PATHS.contains(&path) => match &self.status {
+                Some(status) => status.answer(&request),
                 None => refuse(&ApiError::no_engine_here()),
             },
             _ => self.administrate(request).await,

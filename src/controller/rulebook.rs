@@ -27,7 +27,7 @@ pub struct Rulebook {
 }
 
 /// What a document in `policies/` may be, by its first key; other rooms read those that are no policies.
-const KINDS: [&str; 15] = [
+const KINDS: [&str; 16] = [
     "policy",
     "diagnosis",
     "mapping",
@@ -43,6 +43,7 @@ const KINDS: [&str; 15] = [
     "catalogue",
     "sale",
     "warming",
+    "status",
 ];
 
 impl Rulebook {

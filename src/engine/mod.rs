@@ -7,6 +7,7 @@ pub mod admit;
 pub mod answer;
 pub mod answer_log;
 pub mod asked;
+pub mod chronicle;
 pub mod coalesce;
 pub mod completion;
 pub mod degrade;

@@ -64,6 +64,11 @@ impl Banto {
         std::fs::read_to_string(&self.log).unwrap_or_default()
     }
 
+    /// The folder it works in.
+    pub fn folder(&self) -> &Path {
+        self.folder.path()
+    }
+
     /// Its process id.
     pub fn pid(&self) -> u32 {
         self.process.id()

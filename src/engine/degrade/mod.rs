@@ -1,7 +1,13 @@
 //! What a user is told when no model can answer: the question acknowledged, the status plainly, links that help, when it
 //! should be over, and never "try again". The words are data: `policies/messages.yaml`.
 
+pub mod language;
+pub mod page;
+
 use std::{collections::BTreeMap, time::Duration};
+
+use language::Language;
+use page::Page;
 
 use serde::Deserialize;
 
@@ -39,7 +45,11 @@ struct Words {
 
 /// What to say, by intent and language.
 #[derive(Clone, Debug, Default)]
-pub struct Messages(BTreeMap<String, Words>);
+pub struct Messages {
+    words: BTreeMap<String, Words>,
+    /// What operators put on the status page.
+    pub page: Page,
+}
 
 /// Words that make people press the button again, which makes an outage worse.
 const RETRY_WORDS: [&str; 5] = ["try again", "retry", "もう一度", "再度お試し", "再試行"];
@@ -60,12 +70,12 @@ impl Messages {
                 }
             }
         }
-        Self(all)
+        Self { words: all, page: Page::load(files, problems) }
     }
 
     /// A fixed answer of the intent in the question's language, if there is one.
     pub fn fixed(&self, intent: &IntentId, question: &str) -> Option<&str> {
-        self.0.get(&**intent)?.fixed.get(language_of(question)).map(String::as_str)
+        self.words.get(&**intent)?.fixed.get(Language::of_text(question).code()).map(String::as_str)
     }
 
     /// What to say to `question` about `subject`, when it should be over in `recovery`.
@@ -76,8 +86,9 @@ impl Messages {
         subject: Option<&str>,
         recovery: Option<Duration>,
     ) -> String {
-        let language = language_of(question);
-        let words = [&**intent, "_default"].into_iter().find_map(|intent| self.0.get(intent)?.degraded.get(language));
+        let language = Language::of_text(question).code();
+        let words =
+            [&**intent, "_default"].into_iter().find_map(|intent| self.words.get(intent)?.degraded.get(language));
         let template = words.map_or(PLAINEST, String::as_str);
         template
             .replace("{subject}", &subject_in(language, subject))
@@ -109,12 +120,6 @@ fn check(document: &Document, raw: &RawMessage, problems: &mut Problems) {
 
 fn placeholders(text: &str) -> impl Iterator<Item = &str> {
     text.split('{').skip(1).filter_map(|rest| rest.split_once('}').map(|(name, _)| name))
-}
-
-/// `ja` for text with kana or kanji in it, else `en`.
-fn language_of(text: &str) -> &'static str {
-    let japanese = |c: char| matches!(c, '\u{3040}'..='\u{30ff}' | '\u{4e00}'..='\u{9fff}' | '\u{ff66}'..='\u{ff9f}');
-    if text.chars().any(japanese) { "ja" } else { "en" }
 }
 
 fn subject_in(language: &str, subject: Option<&str>) -> String {

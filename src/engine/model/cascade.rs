@@ -5,6 +5,7 @@
 //! cannot be finished by another.
 
 mod aside;
+mod situation;
 
 use std::{
     iter,
@@ -29,7 +30,7 @@ use super::{
     course::Course,
     failure::{Class, Failure},
     lane::{Errand, Lane},
-    outages::Outages,
+    outages::{Outage, Outages},
     pool::Dimensions,
     prices::Prices,
     retry::{Backoff, Refused, RetryBudget, Standing},
@@ -46,7 +47,10 @@ use crate::{
     units::Usd,
 };
 
-pub use self::aside::{Aside, NotAside};
+pub use self::{
+    aside::{Aside, NotAside},
+    situation::{Health, Situation},
+};
 
 /// Attempts that one request may send, over all models.
 const MOST_SENDS: u32 = 4;
@@ -183,6 +187,11 @@ impl Cascade {
     /// When no model answered: what an estimated recovery is made of.
     pub fn outages(&self) -> Outages {
         self.outages.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// Takes over what a former life of this node knew of past outages.
+    pub fn remember_outages(&self, past: impl IntoIterator<Item = Outage>) {
+        self.outages.lock().unwrap_or_else(PoisonError::into_inner).remember(past);
     }
 
     /// The error codes that models have sent.

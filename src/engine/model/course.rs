@@ -60,6 +60,11 @@ impl Course {
         self.mode == "normal"
     }
 
+    /// The value of `engine.mode`.
+    pub(super) fn mode(&self) -> &str {
+        &self.mode
+    }
+
     /// Why the order is empty, for the log.
     pub(super) fn why_nobody(&self) -> String {
         format!("engine.mode is {}: it leaves no model to ask", self.mode)

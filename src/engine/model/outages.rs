@@ -49,12 +49,24 @@ impl Outages {
             self.since = now;
         }
         self.unanswered = self.unanswered.saturating_add(1);
-        if self.unanswered == IN_A_ROW {
+        if self.unanswered == IN_A_ROW && self.past.back().is_none_or(|outage| outage.end.is_some()) {
             self.past.push_back(Outage { start: self.since, end: None });
             if self.past.len() > REMEMBERED {
                 self.past.pop_front();
             }
         }
+    }
+
+    /// Takes over outages from before this life, oldest first. One that had not ended goes on until a request is answered.
+    pub fn remember(&mut self, past: impl IntoIterator<Item = Outage>) {
+        let own = std::mem::take(&mut self.past);
+        self.past = past.into_iter().chain(own).collect();
+        let too_many = self.past.len().saturating_sub(REMEMBERED);
+        self.past.drain(..too_many);
+        let last = self.past.len().saturating_sub(1);
+        self.past.iter_mut().take(last).for_each(|outage| {
+            outage.end.get_or_insert(outage.start);
+        });
     }
 
     /// How much longer the present outage is likely to last, by the median of the past ones. `None` without an outage,
@@ -87,6 +99,18 @@ mod tests {
         outages.record(true, Timestamp(50));
         assert_eq!(outages.list(), [Outage { start: Timestamp(10), end: Some(Timestamp(50)) }]);
         assert_eq!(outages.list()[0].length(Timestamp(99)), Duration::from_millis(40));
+    }
+
+    #[test]
+    fn an_outage_that_outlives_the_process_goes_on_as_one() {
+        let mut outages = Outages::default();
+        outages.remember([
+            Outage { start: Timestamp(0), end: Some(Timestamp(9)) },
+            Outage { start: Timestamp(20), end: None },
+        ]);
+        (0..5).for_each(|at| outages.record(false, Timestamp(30 + at)));
+        outages.record(true, Timestamp(50));
+        assert_eq!(outages.list()[1..], [Outage { start: Timestamp(20), end: Some(Timestamp(50)) }]);
     }
 
     #[test]
