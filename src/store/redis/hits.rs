@@ -22,6 +22,9 @@ const READ_AT_ONCE: usize = 100;
 /// Hits counted or looked at with one command.
 const AT_ONCE: usize = 500;
 
+/// Fields of a hash and their values, as `HSCAN` gives them.
+type Pairs = Vec<(Vec<u8>, Vec<u8>)>;
+
 /// How often an entry was served, and when last.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 struct Hits {
@@ -91,7 +94,7 @@ impl Node {
         loop {
             let mut command = redis::cmd("HSCAN");
             command.arg(self.keys.hits(shard)).arg(cursor).arg("COUNT").arg(AT_ONCE);
-            let (next, page): (u64, Vec<(Vec<u8>, Vec<u8>)>) = self.ask(shard, &command, Wait::Behind).await?;
+            let (next, page): (u64, Pairs) = self.ask(shard, &command, Wait::Behind).await?;
             let keys = page.iter().filter_map(|(key, _)| Some(Digest(key.as_slice().try_into().ok()?)));
             let call = self.scripts.forget.call().key(self.keys.hits(shard));
             let call = keys.fold(call, |call, key| call.key(self.keys.entry(&key)));
