@@ -61,6 +61,11 @@ impl Breaker {
         self.machine().is_open()
     }
 
+    /// Whether traffic is refused now. One that may probe by now does not: nobody knows how its model is.
+    pub fn refuses(&self) -> bool {
+        self.machine().level(self.clock.now()) >= 1.0
+    }
+
     /// Brings the gauge up to date: an open breaker becomes ready to probe by time alone.
     pub fn show(&self) {
         let now = self.clock.now();

@@ -23,7 +23,7 @@ pub struct Situation {
     pub at: Timestamp,
     /// `normal`, `secondary_only` or `cache_only`.
     pub mode: String,
-    /// Whether each model is asked, the primary first: its breaker is closed.
+    /// Whether each model is asked, the primary first: its breaker lets a request through.
     pub up: Vec<bool>,
     /// Times when no model answered, the newest last; the last one may still go on.
     pub outages: Vec<Outage>,
@@ -65,7 +65,7 @@ impl Cascade {
         Situation {
             at,
             mode: self.course.load().mode().to_owned(),
-            up: self.lanes.iter().map(|lane| !lane.breaker.is_open()).collect(),
+            up: self.lanes.iter().map(|lane| !lane.breaker.refuses()).collect(),
             recovery: outages.estimate(at).map(|left| at + left),
             outages: outages.list(),
         }
