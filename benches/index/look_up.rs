@@ -8,7 +8,7 @@ use banto::{
     clock::Timestamp,
     digest::Digest,
     engine::{
-        recall::index::{Bounds, Index, Slot},
+        recall::index::{Bounds, Group, Index, Slot},
         understand::signature::Signature,
     },
 };
@@ -77,7 +77,7 @@ fn look_up(index: &Index, data: &mut Data, sources: &[Vec<f32>], all: &[i8], cos
     for (number, source) in sources.iter().enumerate() {
         let asked = small(&data.near(source, cosine));
         let began = Instant::now();
-        let nearest = index.nearest(&partition(), &asked, floor, MOST, |_| true);
+        let nearest = index.nearest(&group(), &asked, floor, MOST, |_| true);
         times.push(began.elapsed());
         if number % (sources.len() / COMPARED).max(1) == 0 {
             let expected = exact(all, &asked, floor);
@@ -124,6 +124,10 @@ fn exact_time(all: &[i8]) -> Duration {
 
 fn dot(one: &[i8], other: &[i8]) -> i32 {
     one.iter().zip(other).map(|(a, b)| i32::from(*a) * i32::from(*b)).sum()
+}
+
+fn group() -> Group {
+    Group::of(partition(), &Signature::default())
 }
 
 fn partition() -> Digest {

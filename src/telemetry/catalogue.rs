@@ -91,7 +91,6 @@ catalogue! {
     // cache
     LOOKUPS = Counter "cache.lookups" None ["intent", "result"] "engine/recall": "Cache lookups by intent and result: exact, semantic, miss, bypass.";
     SIMILARITY = Distribution "cache.similarity" Ratio ["intent"] "engine/recall": "Similarity of served semantic hits.";
-    GATED = Counter "cache.gated" None ["gate"] "engine/recall": "Semantic candidates above the threshold that a gate refused: entity, name, content, number, polarity, question_word, order.";
     FALSE_POSITIVES = Counter "cache.false_positives" None ["intent", "signal"] "engine/recall": "Semantic answers found wrong, by signal: feedback, entity_mismatch, or shadow (of the verified share alone).";
     COMPARED = Counter "cache.compared" None ["intent", "occasion", "verdict"] "engine/recall": "Kept answers compared with a model's, by occasion (hit: it was served; near_miss: it was not alike enough) and verdict: same, different, undecided.";
     VERIFIED = Gauge "cache.verified" None ["intent"] "engine/recall": "Verified semantic answers of the last day that were found right or wrong, at most 4,000; intent _all for all of them. Absent before the first.";

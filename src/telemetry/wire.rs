@@ -120,7 +120,7 @@ mod tests {
     fn readings() -> Vec<Reading> {
         let registry = Registry::default();
         registry.counter(&catalogue::ATTEMPTS, &["primary"]).add(7);
-        registry.gauge(&catalogue::CACHE_MEMORY, &[]).set(f64::NAN);
+        registry.gauge(&catalogue::CACHE_MEMORY, &[]).set(0.91);
         let latency = registry.distribution(&catalogue::ANSWER_LATENCY, &[]);
         (1..5_000).for_each(|n| latency.record(n * 37));
         registry.read()
@@ -133,9 +133,9 @@ mod tests {
         let arrived = Snapshot::from_bytes(&bytes).expect("a snapshot");
         assert_eq!((arrived.life, arrived.knobs), (1, knobs));
         let (sent, arrived) = (readings(), arrived.readings().collect::<Vec<_>>());
-        assert_eq!((&arrived[0].value, &arrived[2].value), (&sent[0].value, &sent[2].value));
-        assert_eq!(arrived[0].labels, sent[0].labels);
-        assert!(matches!(arrived[1].value, Value::Level(level) if level.is_nan()));
+        let parts =
+            |readings: &[Reading]| readings.iter().map(|r| (r.labels.clone(), r.value.clone())).collect::<Vec<_>>();
+        assert_eq!((parts(&arrived), arrived.len()), (parts(&sent), 3));
     }
 
     #[test]

@@ -90,7 +90,7 @@ impl Recall {
         let Some(vector) = self.vector(question).await else { return Vec::new() };
         let (now, threshold) = (self.clock.now(), self.live.threshold(&question.intent));
         let mut compared = Vec::new();
-        for candidate in self.index.nearest(&partition, &vector, f32::MIN, MOST, |_| true) {
+        for candidate in self.index.nearest_of_all(&partition, &vector, MOST) {
             let similarity = Ratio::new(f64::from(candidate.similarity).clamp(0.0, 1.0)).unwrap_or_default();
             let slot = candidate.slot;
             let entry = self.fetch(&slot.key).await.ok().flatten();

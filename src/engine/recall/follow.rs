@@ -9,6 +9,7 @@ use tokio::{
 
 use super::{Recall, index::Slot};
 use crate::{
+    engine::understand::{question::Question, signature::Signature},
     store::{Change, Entry},
     tasks::Tasks,
 };
@@ -36,8 +37,10 @@ impl Recall {
             match changes.recv().await {
                 Ok(Change::Stored(entry)) => {
                     self.near.renew(&entry, self.clock.now());
-                    self.place(&entry);
-                    turns.next().await;
+                    if !self.is_placed(&entry) {
+                        self.place(&entry);
+                        turns.next().await;
+                    }
                 }
                 Ok(Change::Invalidated(tags)) => self.near.drop_tagged(&tags),
                 Ok(Change::Removed(key)) => {
@@ -78,15 +81,35 @@ impl Recall {
         }
     }
 
+    /// Puts an answer of this node into the index before the store has it, because its question is understood already;
+    /// unless files were reloaded since, for words may decide otherwise now.
+    pub(super) fn place_own(&self, question: &Question, entry: &Entry) {
+        let is_current = self.understanding().intent(&entry.intent).is_some_and(|now| Arc::ptr_eq(now, &question.intent));
+        if let Some((partition, vector)) = entry.frame.as_ref().filter(|_| is_current) {
+            self.index.add(*partition, slot(entry, question.signature.clone()), vector);
+        }
+    }
+
+    /// Whether the index has just this version of an entry.
+    fn is_placed(&self, entry: &Entry) -> bool {
+        entry.frame.as_ref().is_none_or(|(partition, _)| {
+            self.index.times(partition, &entry.key) == Some((entry.fresh_until, entry.keep_until))
+        })
+    }
+
     /// Puts an entry into the index, if it may be found by meaning and is not there yet.
     fn place(&self, entry: &Entry) {
         let Some((partition, vector)) = &entry.frame else { return };
         let signature = self.understanding().signature(&entry.question, &entry.intent, &entry.entities);
-        let slot = Slot { key: entry.key, signature, fresh_until: entry.fresh_until, keep_until: entry.keep_until };
+        let slot = slot(entry, signature);
         if !self.index.holds(partition, &slot) {
             self.index.add(*partition, slot, vector);
         }
     }
+}
+
+fn slot(entry: &Entry, signature: Signature) -> Slot {
+    Slot { key: entry.key, signature, fresh_until: entry.fresh_until, keep_until: entry.keep_until }
 }
 
 /// Lets others run on this thread now and then: half a million entries take a while.

@@ -8,7 +8,7 @@ use super::{compare::Verdict, judge::Judging, unkept::REFUSALS};
 use crate::{
     engine::{
         source::Source,
-        understand::{Understanding, intent::Intent, signature::Gate},
+        understand::{Understanding, intent::Intent},
     },
     telemetry::{
         catalogue,
@@ -82,7 +82,6 @@ struct OfIntent {
 pub struct Meters {
     /// By the intents' numbers, which a reload does not change.
     intents: ArcSwap<Vec<OfIntent>>,
-    gated: Vec<(Gate, Arc<Counter>)>,
     writes: [Arc<Counter>; 5],
     refused: [Arc<Counter>; REFUSALS.len()],
     write_latency: Arc<Distribution>,
@@ -97,7 +96,6 @@ impl Meters {
         };
         Self {
             intents: ArcSwap::from_pointee(series(understanding, registry)),
-            gated: Gate::ALL.map(|gate| (gate, registry.counter(&catalogue::GATED, &[gate.label()]))).into(),
             writes: ["stored", "dropped", "refused", "stale", "failed"]
                 .map(|result| registry.counter(&catalogue::CACHE_WRITES, &[result])),
             refused: REFUSALS.map(|reason| registry.counter(&catalogue::REFUSED, &[reason])),
@@ -129,13 +127,6 @@ impl Meters {
     pub fn similarity(&self, intent: &Intent, similarity: crate::units::Ratio) {
         if let Some(meters) = self.intents.load().get(intent.index) {
             meters.similarity.record((similarity.as_f64() * 1e6).round() as u64);
-        }
-    }
-
-    /// A gate refused candidates.
-    pub fn gated(&self, refused: impl Iterator<Item = (Gate, u64)>) {
-        for (gate, count) in refused.filter(|(_, count)| *count > 0) {
-            self.gated.iter().filter(|(known, _)| *known == gate).for_each(|(_, counter)| counter.add(count));
         }
     }
 

@@ -16,7 +16,6 @@ pub mod evaluate;
 pub mod explain;
 pub mod feedback;
 mod follow;
-mod gates;
 pub mod hit;
 mod hits;
 pub mod index;

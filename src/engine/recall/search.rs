@@ -6,53 +6,30 @@ use super::{
     Recall,
     embed::{of_length, quantise},
     feedback::Pairing,
-    gates::Gates,
     hit::{Age, Hit},
-    index::{Candidate, Slot},
+    index::{Candidate, Group, Slot},
     learned::posterior::FLOOR,
 };
 use crate::{digest::Digest, engine::understand::question::Question, units::Ratio};
 
-/// How many candidates are tried: one of them may be gone from the store.
-const TRIES: usize = 4;
-/// How many are looked at below the intent's threshold.
-const BELOW: usize = 16;
+/// How many candidates are looked at: some may be gone from the store, and some ask for more than their intent does.
+const TRIES: usize = 16;
 
 impl Recall {
     /// The most similar kept question that is similar enough, passes every gate and is still in the store. An entry that
-    /// has labels may ask for more than its intent does, or for less.
+    /// has labels may ask for more than its intent does, or for less; what is too little alike is a near miss to learn from.
     pub(super) async fn search(&self, question: &Question, age: Age) -> Option<Hit> {
-        let partition = self.partition(question).filter(|partition| self.index.has(partition))?;
-        let vector = self.vector(question).await?;
-        let threshold = self.live.threshold(&question.intent).as_f64();
-        let mut gates = Gates::of(&question.signature);
-        let above = self.index.nearest(&partition, &vector, threshold as f32, TRIES, |slot| {
-            self.may_serve(question, slot, age) && gates.admit(&slot.signature)
-        });
-        self.meters.gated(gates.refused());
-        match self.first(question, above, age).await {
-            Some(hit) => Some(hit),
-            None => self.below(question, &partition, &vector, threshold, age).await,
-        }
-    }
-
-    /// Below the intent's threshold: an entry whose labels allow it, or else a near miss to learn from.
-    async fn below(
-        &self,
-        question: &Question,
-        partition: &Digest,
-        vector: &[i8],
-        threshold: f64,
-        age: Age,
-    ) -> Option<Hit> {
-        if threshold <= FLOOR {
+        let group = Group::of(self.partition(question)?, &question.signature);
+        if !self.index.has(&group) {
             return None;
         }
-        let mut candidates = self.index.nearest(partition, vector, FLOOR as f32, BELOW, |slot| {
+        let vector = self.vector(question).await?;
+        let threshold = self.live.threshold(&question.intent).as_f64() as f32;
+        let candidates = self.index.nearest(&group, &vector, threshold.min(FLOOR as f32), TRIES, |slot| {
             self.may_serve(question, slot, age) && question.signature.differs(&slot.signature).is_none()
         });
-        candidates.retain(|candidate| candidate.similarity < threshold as f32);
-        let nearest = candidates.first().map(|near| (near.slot.key, ratio(near.similarity)));
+        let nearest = candidates.iter().find(|candidate| candidate.similarity < threshold);
+        let nearest = nearest.map(|near| (near.slot.key, ratio(near.similarity)));
         let hit = self.first(question, candidates, age).await;
         if let Some(near) = nearest.filter(|_| hit.is_none() && age == Age::Fresh) {
             let _ = question.near_miss.set(near);

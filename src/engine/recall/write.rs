@@ -123,6 +123,7 @@ impl Recall {
     async fn keep(&self, question: &Question, fill: Fill, answer: Answer) -> Result<(), Unkept> {
         let (tags, began) = fill.0.ok_or(Unkept::NoGenerations)?;
         let entry = Arc::new(self.entry(question, tags, answer).await?);
+        self.place_own(question, &entry);
         let mark = self.near.mark();
         match timeout(DEADLINE, self.store.put(entry.clone())).await {
             // A removal before the put is heard of before its answer; one after it took the entry along.

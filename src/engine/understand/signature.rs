@@ -76,6 +76,11 @@ impl Signature {
         })
     }
 
+    /// What every gate but the order compares, as one number: where it differs, a gate keeps the two apart.
+    pub fn deciding(&self) -> u64 {
+        [self.entities, self.names, self.content, self.numbers, self.polarity, self.question].into_iter().fold(0, join)
+    }
+
     /// The same signature for a question of which the titles do not matter.
     pub fn without_entities(mut self) -> Self {
         self.entities = 0;

@@ -40,7 +40,7 @@ async fn a_wish_that_names_nothing_or_everything_is_an_error() {
         (json!({ "pattern": "*" }), "fits everything"),
         (json!({ "pattern": "**", "over": "questions" }), "fits everything"),
         (json!({ "pattern": "title:a*", "most": 0 }), "nothing void"),
-        (json!({ "keys": ["xyz"] }), "is no key"),
+        (json!({ "keys": ["xyz"] }), "is not a key"),
     ] {
         let (status, said) = invalidate(&banto, wish.clone()).await;
         assert!(status == 400 && said.to_string().contains(told), "{wish}: {status} {said}");

@@ -17,7 +17,7 @@ use banto::{
     tasks::Tasks,
 };
 
-use super::contract::{LONG, Pair, begin, entry, has, hear, key, put, tag};
+use super::contract::{LONG, Pair, begin, entry, eventually, has, hear, key, put, tag};
 
 /// Two nodes of a drill.
 pub fn in_memory() -> Pair {
@@ -59,7 +59,7 @@ async fn entries_documents_and_invalidations_survive_a_restart() {
     close(first).await;
 
     let second = open(&path);
-    assert!(has(&second.0, "kept").await, "served at once, read or not");
+    eventually("it is served, read or not", || has(&second.0, "kept")).await;
     assert!(!has(&second.0, "void").await && !has(&second.0, "removed").await);
     assert_eq!(put(&second.0, "slow", tags).await, Put::Outdated, "the fill of a former life stays void");
     let knobs = second.0.document("knobs").await.expect("document").expect("is there");
@@ -155,7 +155,7 @@ async fn what_was_acknowledged_survives_kill_9() {
 
     let (store, _tasks) = open(&path);
     for question in acknowledged {
-        assert!(has(&store, &question).await, "{question} was acknowledged");
+        eventually("what was acknowledged is there", || has(&store, &question)).await;
     }
 }
 

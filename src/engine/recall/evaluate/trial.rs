@@ -10,8 +10,7 @@ use crate::{
         asked::{Asked, Caller, Hints, NotAlone, Tier},
         recall::{
             embed::{EmbedError, Embedder, of_length, quantise},
-            gates::Gates,
-            index::{Bounds, Index, Slot},
+            index::{Bounds, Group, Index, Slot},
         },
         understand::{Understanding, question::Question, signature::Gate},
     },
@@ -94,13 +93,13 @@ impl Trial {
 /// What the embedder says; the pair has no result then.
 pub async fn replay(pair: &LabelledPair, shop: &Understanding, embedder: &dyn Embedder) -> Result<Trial, EmbedError> {
     let [kept, asked] = [&pair.kept, &pair.asked].map(|text| shop.question(request(text)));
-    let raw = compare(embedder, &pair.kept, &pair.asked, |_| true).await?;
+    let raw = compare(embedder, &pair.kept, &pair.asked).await?;
     Ok(Trial {
         same: pair.same,
         kind: pair.kind.clone(),
         threshold: asked.intent.threshold,
         course: course(&kept, &asked, embedder).await?,
-        raw: raw.map(|(similarity, _)| similarity),
+        raw,
     })
 }
 
@@ -115,32 +114,23 @@ async fn course(kept: &Question, asked: &Question, embedder: &dyn Embedder) -> R
         let apart = if kept.intent.index == asked.intent.index { Apart::Title } else { Apart::Intent };
         return Ok(Course::Apart(apart));
     }
-    let mut gates = Gates::of(&asked.signature);
-    let found = compare(embedder, &kept.frame_text, &asked.frame_text, |_| gates.admit(&kept.signature)).await?;
-    let refused = gates.refused().find(|(_, count)| *count > 0).map(|(gate, _)| gate);
-    Ok(found.map_or(Course::Apart(Apart::NoVector), |(similarity, _)| Course::Compared { similarity, refused }))
+    let refused = asked.signature.differs(&kept.signature);
+    let similarity = compare(embedder, &kept.frame_text, &asked.frame_text).await?;
+    Ok(similarity.map_or(Course::Apart(Apart::NoVector), |similarity| Course::Compared { similarity, refused }))
 }
 
-/// How alike the index finds two texts, and whether the candidate was admitted.
-async fn compare(
-    embedder: &dyn Embedder,
-    kept: &str,
-    asked: &str,
-    mut admits: impl FnMut(&Slot) -> bool,
-) -> Result<Option<(f32, bool)>, EmbedError> {
+/// How alike the index finds two texts.
+async fn compare(embedder: &dyn Embedder, kept: &str, asked: &str) -> Result<Option<f32>, EmbedError> {
     let (Some(kept), Some(asked)) = (vector(embedder, kept).await?, vector(embedder, asked).await?) else {
         return Ok(None);
     };
     let index = Index::new(embedder.dimensions(), Bounds { partition: 1, total: 1 });
     let (partition, end) = (Digest::of([&b"trial"[..]]), Timestamp(i64::MAX));
     let slot = Slot { key: partition, signature: Default::default(), fresh_until: end, keep_until: end };
+    let group = Group::of(partition, &slot.signature);
     index.add(partition, slot, &kept);
-    let mut admitted = false;
-    let found = index.nearest(&partition, &asked, f32::MIN, 1, |slot| {
-        admitted = admits(slot);
-        true
-    });
-    Ok(found.first().map(|candidate| (candidate.similarity, admitted)))
+    let found = index.nearest(&group, &asked, f32::MIN, 1, |_| true);
+    Ok(found.first().map(|candidate| candidate.similarity))
 }
 
 async fn vector(embedder: &dyn Embedder, text: &str) -> Result<Option<Vec<i8>>, EmbedError> {

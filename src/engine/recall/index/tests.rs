@@ -1,6 +1,7 @@
 use proptest::prelude::*;
 
 use super::*;
+use crate::engine::understand::signature::SignatureBuilder;
 
 const BOUNDS: Bounds = Bounds { partition: 3, total: 5 };
 
@@ -12,8 +13,12 @@ fn slot(name: u32) -> Slot {
     Slot { key: digest(name), signature: Signature::default(), fresh_until: Timestamp(1), keep_until: Timestamp(2) }
 }
 
+fn group(partition: u32) -> Group {
+    Group::of(digest(partition), &Signature::default())
+}
+
 fn keys(index: &Index, partition: u32) -> Vec<Digest> {
-    let all = index.nearest(&digest(partition), &[1, 1], -1.0, usize::MAX, |_| true);
+    let all = index.nearest(&group(partition), &[1, 1], -1.0, usize::MAX, |_| true);
     all.into_iter().map(|candidate| candidate.slot.key).collect()
 }
 
@@ -23,10 +28,10 @@ fn the_most_alike_comes_first_and_what_is_not_admitted_hides_nothing() {
     index.add(digest(0), slot(1), &[100, 0]);
     index.add(digest(0), slot(2), &[90, 40]);
     index.add(digest(0), slot(3), &[0, 100]);
-    let found = index.nearest(&digest(0), &[127, 0], 0.9, 5, |_| true);
+    let found = index.nearest(&group(0), &[127, 0], 0.9, 5, |_| true);
     assert_eq!(found.iter().map(|c| c.slot.key).collect::<Vec<_>>(), [digest(1), digest(2)]);
     assert!((found[0].similarity - 1.0).abs() < 1e-6);
-    let found = index.nearest(&digest(0), &[127, 0], 0.9, 1, |slot| slot.key != digest(1));
+    let found = index.nearest(&group(0), &[127, 0], 0.9, 1, |slot| slot.key != digest(1));
     assert_eq!(found[0].slot.key, digest(2));
 }
 
@@ -57,10 +62,28 @@ proptest! {
         }
         prop_assert_eq!(index.len(), expected.len());
         for (key, partition) in expected {
-            let found = index.nearest(&digest(partition), &[1, key as i8], 0.999, 100, |slot| slot.key == digest(key));
+            let found = index.nearest(&group(partition), &[1, key as i8], 0.999, 100, |slot| slot.key == digest(key));
             prop_assert_eq!(found.len(), 1);
         }
     }
+}
+
+#[test]
+fn groups_of_a_partition_do_not_see_each_other_share_its_room_and_an_explanation_sees_them_all() {
+    let index = Index::new(2, BOUNDS);
+    let of_volume = |number| {
+        let mut builder = SignatureBuilder::default();
+        builder.number(number);
+        builder.finish()
+    };
+    for n in 1..=4 {
+        index.add(digest(0), Slot { signature: of_volume(n.into()), ..slot(n) }, &[1, 1]);
+    }
+    let third = index.nearest(&Group::of(digest(0), &of_volume(3)), &[1, 1], -1.0, 9, |_| true);
+    assert_eq!(third.iter().map(|found| found.slot.key).collect::<Vec<_>>(), [digest(3)]);
+    assert!(!index.has(&Group::of(digest(0), &of_volume(1))), "three may stay, the oldest made room");
+    assert_eq!(index.nearest_of_all(&digest(0), &[1, 1], 9).len(), 3);
+    assert_eq!(index.nearest_of_all(&digest(0), &[1, 1], 2).len(), 2);
 }
 
 /// Cells so small that a few hundred entries divide and dissolve many of them.
@@ -105,7 +128,7 @@ fn among_many_cells_nearly_every_like_entry_is_found_and_the_others_are_not() {
     for (_, source) in all.iter().step_by(10) {
         let asked = chance.vector(source, 10);
         let expected = expected(&all, &asked, 0.97);
-        let nearest = index.nearest(&digest(0), &asked, 0.97, usize::MAX, |_| true);
+        let nearest = index.nearest(&group(0), &asked, 0.97, usize::MAX, |_| true);
         there += expected.len();
         found += nearest.iter().filter(|n| expected.iter().any(|(key, _)| *key == n.slot.key)).count();
         let close = |similarity: f32| nearest.iter().all(|n| n.similarity >= 0.97 && n.similarity <= similarity);
@@ -119,14 +142,14 @@ fn entries_with_one_and_the_same_vector_divide_too_and_the_work_stays_bounded() 
     let index = Index::with_scale(4, ROOMY, SMALL);
     (0..500).for_each(|key| index.add(digest(0), slot(key), &[9, 9, 9, 9]));
     let mut asked = 0;
-    let found = index.nearest(&digest(0), &[9, 9, 9, 9], 0.99, 4, |_| {
+    let found = index.nearest(&group(0), &[9, 9, 9, 9], 0.99, 4, |_| {
         asked += 1;
         true
     });
     assert_eq!(found.len(), 4);
     assert!(asked < SMALL.compared + SMALL.largest, "{asked} were compared");
     (0..500).for_each(|key| index.remove(&digest(key)));
-    assert!(index.is_empty() && !index.has(&digest(0)));
+    assert!(index.is_empty() && !index.has(&group(0)));
 }
 
 #[test]
@@ -143,7 +166,7 @@ fn a_look_up_never_misses_what_is_there_while_cells_divide_and_dissolve() {
             }
         });
         while !writer.is_finished() {
-            let found = index.nearest(&digest(0), &[100, 0, 0, 0], 0.999, usize::MAX, |slot| slot.key == digest(0));
+            let found = index.nearest(&group(0), &[100, 0, 0, 0], 0.999, usize::MAX, |slot| slot.key == digest(0));
             assert_eq!(found.len(), 1);
         }
     });
@@ -184,7 +207,7 @@ proptest! {
         let asked = chance.vector(&[20, -20, 20, 0, 5, 90], spread);
         let expected = expected(&all, &asked, 0.899_9);
         let admits = |key: &Digest| key.0[0].is_multiple_of(2);
-        let found = index.nearest(&digest(0), &asked, 0.9, usize::MAX, |slot| admits(&slot.key));
+        let found = index.nearest(&group(0), &asked, 0.9, usize::MAX, |slot| admits(&slot.key));
         for candidate in &found {
             let known = expected.iter().find(|(key, _)| *key == candidate.slot.key);
             let known = known.expect("it is there and alike");
@@ -196,6 +219,6 @@ proptest! {
             prop_assert!(found.len() >= surely, "{} of {surely}", found.len());
         }
         all.iter().for_each(|(key, _)| index.remove(&digest(*key)));
-        prop_assert!(index.is_empty() && !index.has(&digest(0)), "an entry was lost in its cell");
+        prop_assert!(index.is_empty() && !index.has(&group(0)), "an entry was lost in its cell");
     }
 }

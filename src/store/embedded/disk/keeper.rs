@@ -1,13 +1,19 @@
 //! The thread that keeps the file: reads the entries in the background at the start, then commits orders in batches.
 
-use std::{collections::HashSet, ops::ControlFlow, path::PathBuf, sync::Arc};
+use std::{
+    collections::HashSet,
+    ops::ControlFlow,
+    path::PathBuf,
+    sync::{Arc, mpsc},
+    time::Duration,
+};
 
 use rusqlite::{Connection, OptionalExtension, params};
-use tokio::sync::{mpsc, oneshot};
+use tokio::{sync::oneshot, time::Instant};
 use tracing::{error, info};
 
 use super::{
-    Memory, Order,
+    Memory, Order, Queued,
     open::{self, File, is_damage, move_aside},
     write::Write,
 };
@@ -23,6 +29,8 @@ use crate::{
 
 /// Orders committed together at most.
 const BATCH: usize = 512;
+/// How long an order waits for others to be committed with: a commit costs much more than what is in it.
+const GATHER: Duration = Duration::from_millis(3);
 /// Entries read at once; orders wait no longer than one such page.
 const PAGE: usize = 128;
 
@@ -31,7 +39,7 @@ pub(super) struct Keeper {
     /// `None` once the file could not be replaced: from then on every write is refused.
     file: Option<Connection>,
     memory: Arc<Memory>,
-    queue: mpsc::Receiver<Order>,
+    queue: mpsc::Receiver<Queued>,
     /// Entries with a smaller id are still to be read.
     unread_below: i64,
     restored: u64,
@@ -41,7 +49,7 @@ pub(super) struct Keeper {
 type Waiting = Vec<oneshot::Sender<Result<(), Arc<str>>>>;
 
 impl Keeper {
-    pub(super) fn new(path: &std::path::Path, file: File, memory: Arc<Memory>, queue: mpsc::Receiver<Order>) -> Self {
+    pub(super) fn new(path: &std::path::Path, file: File, memory: Arc<Memory>, queue: mpsc::Receiver<Queued>) -> Self {
         let mut state = memory.state();
         state.documents = file.documents;
         state.generations = Generations::restored(file.floor, file.generations);
@@ -55,9 +63,9 @@ impl Keeper {
     pub(super) fn run(mut self) {
         loop {
             match self.queue.try_recv() {
-                Ok(order) => self.carry_out(order),
-                Err(mpsc::error::TryRecvError::Disconnected) => return,
-                Err(mpsc::error::TryRecvError::Empty) => {}
+                Ok(order) => self.carry_out(order, Duration::ZERO),
+                Err(mpsc::TryRecvError::Disconnected) => return,
+                Err(mpsc::TryRecvError::Empty) => {}
             }
             if self.read_on().is_break() {
                 break;
@@ -67,17 +75,17 @@ impl Keeper {
         // Hits that were noted when their entry had just gone.
         self.delete("DELETE FROM hits WHERE key NOT IN (SELECT key FROM entries) AND ?1 = 0", 0);
         info!(entries = self.restored, path = %self.path.display(), "Entries restored from the store's file.");
-        while let Some(order) = self.queue.blocking_recv() {
-            self.carry_out(order);
+        while let Ok(order) = self.queue.recv() {
+            self.carry_out(order, GATHER);
         }
     }
 
-    /// Carries out this order and those waiting behind it, in one transaction.
-    fn carry_out(&mut self, first: Order) {
-        let mut writes = Vec::new();
-        let mut waiting = Waiting::new();
+    /// Carries out this order and those that come within `gather`, in one transaction.
+    fn carry_out(&mut self, first: Queued, gather: Duration) {
+        let until = Instant::now() + gather;
+        let (mut writes, mut waiting) = (Vec::new(), Waiting::new());
         let mut next = Some(first);
-        while let Some(order) = next {
+        while let Some((order, _place)) = next {
             match order {
                 Order::Read(key, found) => drop(found.send(self.look_up(&key))),
                 Order::Write(more, done) => {
@@ -85,7 +93,8 @@ impl Keeper {
                     waiting.extend(done);
                 }
             }
-            next = if waiting.len() < BATCH { self.queue.try_recv().ok() } else { None };
+            let left = until.saturating_duration_since(Instant::now());
+            next = if waiting.len() < BATCH { self.queue.recv_timeout(left).ok() } else { None };
         }
         let outcome = self.commit(&writes);
         waiting.into_iter().for_each(|done| drop(done.send(outcome.clone())));

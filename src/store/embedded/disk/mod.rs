@@ -6,12 +6,12 @@ pub(super) mod write;
 
 use std::{
     path::Path,
-    sync::{Arc, Mutex, PoisonError},
+    sync::{Arc, Mutex, PoisonError, mpsc},
     time::Duration,
 };
 
 use tokio::{
-    sync::{mpsc, oneshot},
+    sync::{OwnedSemaphorePermit, Semaphore, oneshot},
     time::timeout,
 };
 
@@ -38,18 +38,22 @@ enum Order {
     Read(Digest, oneshot::Sender<Option<Arc<Entry>>>),
 }
 
+/// An order in the queue, and its place there.
+type Queued = (Order, OwnedSemaphorePermit);
+
 /// The file, as the store sees it.
 #[derive(Clone, Debug)]
 pub(super) struct Disk {
-    orders: mpsc::Sender<Order>,
+    orders: mpsc::Sender<Queued>,
+    places: Arc<Semaphore>,
     /// Held from a change in memory until its order is queued, so that the file sees changes in the same order.
     in_step: Arc<Mutex<()>>,
 }
 
 /// A place in the queue.
 pub(super) struct Place<'a> {
-    permit: mpsc::Permit<'a, Order>,
-    in_step: &'a Mutex<()>,
+    disk: &'a Disk,
+    permit: OwnedSemaphorePermit,
 }
 
 /// Tells when what was written is safe.
@@ -59,37 +63,45 @@ impl Disk {
     /// Opens the file, takes over its documents and generations, and lets the thread read the entries.
     pub(super) fn open(path: &Path, memory: Arc<Memory>) -> Result<Self, OpenError> {
         let file = open::open(path)?;
-        let (orders, queue) = mpsc::channel(QUEUE);
+        let (orders, queue) = mpsc::channel();
         let keeper = Keeper::new(path, file, memory, queue);
         let thread = std::thread::Builder::new().name("banto-store".into());
         thread.spawn(move || keeper.run()).map_err(|why| OpenError::Thread { why })?;
-        Ok(Self { orders, in_step: Arc::default() })
+        Ok(Self { orders, places: Arc::new(Semaphore::new(QUEUE)), in_step: Arc::default() })
     }
 
     /// Waits for a place in the queue.
     pub(super) async fn place(&self) -> Result<Place<'_>, StoreError> {
-        let permit = timeout(WRITE_DEADLINE, self.orders.reserve()).await;
+        let permit = timeout(WRITE_DEADLINE, self.places.clone().acquire_owned()).await;
         let permit = permit.map_err(|_| StoreError::Timeout(WRITE_DEADLINE))?.map_err(|_| thread_ended())?;
-        Ok(Place { permit, in_step: &self.in_step })
+        Ok(Place { disk: self, permit })
     }
 
     /// Looks for an entry that may not have been read yet; `None` too when the thread takes too long.
     pub(super) async fn read(&self, key: Digest) -> Result<Option<Arc<Entry>>, StoreError> {
         let (found, answer) = oneshot::channel();
-        self.orders.try_send(Order::Read(key, found)).map_err(|_| StoreError::Timeout(Duration::ZERO))?;
+        if !self.order(Order::Read(key, found)) {
+            return Err(StoreError::Timeout(Duration::ZERO));
+        }
         Ok(timeout(READ_DEADLINE, answer).await.ok().and_then(Result::ok).flatten())
     }
 
     /// Writes without waiting; lost when the queue is full.
     pub(super) fn write_some_time(&self, writes: Vec<Write>) {
-        let _ = self.orders.try_send(Order::Write(writes, None));
+        self.order(Order::Write(writes, None));
+    }
+
+    /// Queues an order without waiting; whether there was a place.
+    fn order(&self, order: Order) -> bool {
+        let permit = self.places.clone().try_acquire_owned();
+        permit.is_ok_and(|permit| self.orders.send((order, permit)).is_ok())
     }
 
     /// Waits until everything ordered so far is in the file.
     pub(super) async fn flush(&self) {
         if let Ok(place) = self.place().await {
             let (done, receipt) = oneshot::channel();
-            place.permit.send(Order::Write(Vec::new(), Some(done)));
+            place.send(Order::Write(Vec::new(), Some(done)));
             let _ = Receipt(Some(receipt)).committed().await;
         }
     }
@@ -98,14 +110,20 @@ impl Disk {
 impl Place<'_> {
     /// Makes a change in memory and queues what has to be written for it.
     pub(super) fn fill<T>(self, change: impl FnOnce() -> (T, Vec<Write>)) -> (T, Receipt) {
-        let _in_step = self.in_step.lock().unwrap_or_else(PoisonError::into_inner);
+        let disk = self.disk;
+        let _in_step = disk.in_step.lock().unwrap_or_else(PoisonError::into_inner);
         let (result, writes) = change();
         if writes.is_empty() {
             return (result, Receipt(None));
         }
         let (done, receipt) = oneshot::channel();
-        self.permit.send(Order::Write(writes, Some(done)));
+        self.send(Order::Write(writes, Some(done)));
         (result, Receipt(Some(receipt)))
+    }
+
+    /// Whoever waits for an order that finds no thread any more hears of it from the receipt.
+    fn send(self, order: Order) {
+        let _ = self.disk.orders.send((order, self.permit));
     }
 }
 

@@ -10,10 +10,9 @@ use crate::{
 };
 
 /// The tables. Entries keep their encoded form only; `id` is the order of arrival. Hits stand apart, so that counting
-/// them writes no answer anew. The floor of the generations is the row
-/// of the empty tag, which no entry can have.
+/// them writes no answer anew. The floor of the generations is the row of the empty tag, which no entry can have.
 pub(super) const TABLES: &str = "
-    CREATE TABLE entries (id INTEGER PRIMARY KEY AUTOINCREMENT, key BLOB NOT NULL UNIQUE, value BLOB NOT NULL);
+    CREATE TABLE entries (id INTEGER PRIMARY KEY, key BLOB NOT NULL UNIQUE, value BLOB NOT NULL);
     CREATE TABLE hits (key BLOB PRIMARY KEY, hits INTEGER NOT NULL, last INTEGER NOT NULL) WITHOUT ROWID;
     CREATE TABLE generations (tag TEXT PRIMARY KEY, generation INTEGER NOT NULL) WITHOUT ROWID;
     CREATE TABLE documents (name TEXT PRIMARY KEY, version INTEGER NOT NULL, content BLOB NOT NULL);

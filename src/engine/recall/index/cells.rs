@@ -1,9 +1,9 @@
-//! A partition: cells that divide as they grow, so that a look-up compares only with those around the question.
+//! The cells of a group: they divide as they grow, so that a look-up compares only with those around the question.
 //!
-//! Small partitions are compared as a whole. A large one is compared cell by cell, the nearest first, until enough was
+//! Small groups are compared as a whole. A large one is compared cell by cell, the nearest first, until enough was
 //! compared: a question that means the same lies next to the one that is looked for, and the cell boundaries that run
 //! between the two are crossed by looking into many cells. Dividing moves a few hundred vectors, so that nothing is ever
-//! built anew; it is planned beside the look-ups ([`Partition::plan`]) and carried out between two of them.
+//! built anew; it is planned beside the look-ups ([`Cells::plan`]) and carried out between two of them.
 
 use super::{
     Slot,
@@ -23,7 +23,7 @@ const AROUND: usize = 16;
 pub(super) struct Scale {
     /// A cell with more entries divides.
     pub(super) largest: usize,
-    /// So many vectors are compared in a look-up; a partition with no more is compared as a whole.
+    /// So many vectors are compared in a look-up; a group with no more is compared as a whole.
     pub(super) compared: usize,
 }
 
@@ -47,8 +47,8 @@ impl Scale {
     }
 }
 
-/// The cells of a partition.
-pub(super) struct Partition {
+/// The cells of a group.
+pub(super) struct Cells {
     scale: Scale,
     cells: Vec<Cell>,
     /// The direction of each cell; none while there is only one.
@@ -65,7 +65,7 @@ pub(super) struct Plan {
     moves: Vec<(usize, usize, usize)>,
 }
 
-impl Partition {
+impl Cells {
     pub(super) fn new(dimensions: usize, scale: Scale) -> Self {
         Self { scale, cells: Vec::new(), centres: Vectors::new(dimensions), len: 0 }
     }
@@ -124,7 +124,7 @@ impl Partition {
         }
     }
 
-    /// The cells to look into, the most promising first; all of them in a small partition.
+    /// The cells to look into, the most promising first; all of them in a small group.
     fn nearest_cells(&self, probe: &Probe, enough: usize) -> impl Iterator<Item = &Cell> {
         let order = match self.len {
             len if len <= enough => (0..self.cells.len()).collect(),
@@ -235,7 +235,7 @@ impl Partition {
     }
 }
 
-/// Some cells of a partition.
+/// Some cells of a group.
 struct Neighbours {
     places: Vec<usize>,
     centres: Vectors,
