@@ -40,7 +40,9 @@ impl Currency {
 
     /// By its code in any case; `None` when it is not known here.
     pub fn from_code(code: &str) -> Option<Self> {
-        Self::all().find(|known| known.code().eq_ignore_ascii_case(code.trim()))
+        let code: [u8; 3] = code.trim().as_bytes().try_into().ok()?;
+        let code = code.map(|letter| letter.to_ascii_uppercase());
+        KNOWN.iter().any(|(known, ..)| **known == code).then_some(Self(code))
     }
 
     /// Its code: `JPY`.

@@ -7,6 +7,7 @@ pub mod about;
 pub mod claim;
 pub mod embedded;
 mod encoding;
+mod frame;
 pub mod keeping;
 pub mod measured;
 pub mod redis;
@@ -57,6 +58,7 @@ pub struct Entry {
     /// The question it answers, as asked.
     pub question: String,
     /// The partition of the semantic index it may be found in, and its vector there; `None` for exact recall only.
+    #[serde(with = "frame")]
     pub frame: Option<(Digest, Vec<i8>)>,
     /// What the chunks are.
     pub shape: Shape,

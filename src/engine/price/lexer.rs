@@ -88,6 +88,7 @@ pub(super) fn fold(text: &str) -> String {
         match c {
             '\u{a0}' | '\u{202f}' | '\u{2009}' => folded.push(if groups { '\'' } else { ' ' }),
             '’' => folded.push('\''),
+            c if c.is_ascii() => folded.push(c.to_ascii_lowercase()),
             _ => folded.extend(std::iter::once(c).nfkc().flat_map(char::to_lowercase).map(dash)),
         }
     }

@@ -76,7 +76,12 @@ const LONGEST: usize = 32 << 10;
 
 /// The prices in a text, in their order.
 pub fn quotes(text: &str) -> Vec<Quote> {
-    let folded = lexer::fold(&text[..text.floor_char_boundary(LONGEST)]);
+    let text = &text[..text.floor_char_boundary(LONGEST)];
+    // Most answers quote nothing, and most of those do not even have a digit in any script.
+    if !text.chars().any(char::is_numeric) {
+        return Vec::new();
+    }
+    let folded = lexer::fold(text);
     let tokens = lexer::tokens(&folded);
     let mut scan = Scan { text: &folded, tokens: &tokens, used: vec![false; tokens.len()], last_end: 0 };
     let mut found = Vec::new();

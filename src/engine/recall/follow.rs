@@ -84,7 +84,8 @@ impl Recall {
     /// Puts an answer of this node into the index before the store has it, because its question is understood already;
     /// unless files were reloaded since, for words may decide otherwise now.
     pub(super) fn place_own(&self, question: &Question, entry: &Entry) {
-        let is_current = self.understanding().intent(&entry.intent).is_some_and(|now| Arc::ptr_eq(now, &question.intent));
+        let is_current =
+            self.understanding().intent(&entry.intent).is_some_and(|now| Arc::ptr_eq(now, &question.intent));
         if let Some((partition, vector)) = entry.frame.as_ref().filter(|_| is_current) {
             self.index.add(*partition, slot(entry, question.signature.clone()), vector);
         }

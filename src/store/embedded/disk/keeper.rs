@@ -9,7 +9,7 @@ use std::{
 };
 
 use rusqlite::{Connection, OptionalExtension, params};
-use tokio::{sync::oneshot, time::Instant};
+use tokio::sync::oneshot;
 use tracing::{error, info};
 
 use super::{
@@ -63,7 +63,7 @@ impl Keeper {
     pub(super) fn run(mut self) {
         loop {
             match self.queue.try_recv() {
-                Ok(order) => self.carry_out(order, Duration::ZERO),
+                Ok(order) => self.carry_out(order),
                 Err(mpsc::TryRecvError::Disconnected) => return,
                 Err(mpsc::TryRecvError::Empty) => {}
             }
@@ -76,13 +76,20 @@ impl Keeper {
         self.delete("DELETE FROM hits WHERE key NOT IN (SELECT key FROM entries) AND ?1 = 0", 0);
         info!(entries = self.restored, path = %self.path.display(), "Entries restored from the store's file.");
         while let Ok(order) = self.queue.recv() {
-            self.carry_out(order, GATHER);
+            self.carry_out_with_more(order);
         }
     }
 
-    /// Carries out this order and those that come within `gather`, in one transaction.
-    fn carry_out(&mut self, first: Queued, gather: Duration) {
-        let until = Instant::now() + gather;
+    /// Sleeps while more orders come in: to be woken by each would cost more than all of them. Whoever waits for one
+    /// counts time elsewhere.
+    #[expect(clippy::disallowed_methods, reason = "a thread without a runtime, and nothing is decided by this time")]
+    fn carry_out_with_more(&mut self, first: Queued) {
+        std::thread::sleep(GATHER);
+        self.carry_out(first);
+    }
+
+    /// Carries out this order and those waiting behind it, in one transaction.
+    fn carry_out(&mut self, first: Queued) {
         let (mut writes, mut waiting) = (Vec::new(), Waiting::new());
         let mut next = Some(first);
         while let Some((order, _place)) = next {
@@ -93,8 +100,7 @@ impl Keeper {
                     waiting.extend(done);
                 }
             }
-            let left = until.saturating_duration_since(Instant::now());
-            next = if waiting.len() < BATCH { self.queue.recv_timeout(left).ok() } else { None };
+            next = if waiting.len() < BATCH { self.queue.try_recv().ok() } else { None };
         }
         let outcome = self.commit(&writes);
         waiting.into_iter().for_each(|done| drop(done.send(outcome.clone())));
