@@ -1,10 +1,14 @@
 """What stock `boto3` sees of a running Banto: python bedrock.py BASE_URL WHAT [...]."""
 
-import base64
 import datetime
 import json
 import os
+import socket
+import ssl
+import subprocess
 import sys
+import tempfile
+import threading
 
 import boto3
 import botocore.auth
@@ -152,12 +156,12 @@ def broken():
 
 
 def stands_in():
+    fails(lambda: connect().invoke_model(modelId="banto", body=json.dumps({"prompt": "a format of its own"})))
     answer = connect().converse(modelId="banto", messages=user("Can you recommend a manga?"))
     print(source(answer), answer["stopReason"], bool(said(answer).strip()))
     answer = connect().converse_stream(modelId="banto", messages=user("Can you recommend a manga about cooking?"))
     text = "".join(event["contentBlockDelta"]["delta"]["text"] for event in answer["stream"] if "contentBlockDelta" in event)
     print(source(answer), bool(text.strip()))
-    fails(lambda: connect().invoke_model(modelId="banto", body=json.dumps({"prompt": "a format of its own"})))
 
 
 def throttled():
@@ -186,12 +190,45 @@ def identities():
     botocore.auth.get_current_datetime = lambda *args, **more: now(*args, **more) - datetime.timedelta(minutes=20)
     fails(lambda: connect(key, secret).converse(modelId="banto", messages=user("hi")))
     botocore.auth.get_current_datetime = now
-    os.environ["AWS_BEARER_TOKEN_BEDROCK"] = secret
-    bearer = boto3.client("bedrock-runtime", endpoint_url=URL, region_name="us-east-1", config=Config(retries={"total_max_attempts": 1}))
-    assert "Naruto" in said(bearer.converse(modelId="banto", messages=user("Is Naruto good?")))
-    os.environ["AWS_BEARER_TOKEN_BEDROCK"] = "wrong"
-    bearer = boto3.client("bedrock-runtime", endpoint_url=URL, region_name="us-east-1", config=Config(retries={"total_max_attempts": 1}))
-    fails(lambda: bearer.converse(modelId="banto", messages=user("hi")))
+    # boto3 sends a token over TLS alone.
+    url = over_tls()
+    for token in (secret, "wrong"):
+        os.environ["AWS_BEARER_TOKEN_BEDROCK"] = token
+        config = Config(retries={"total_max_attempts": 1})
+        bearer = boto3.client("bedrock-runtime", endpoint_url=url, region_name="us-east-1", verify=False, config=config)
+        if token == secret:
+            assert "Naruto" in said(bearer.converse(modelId="banto", messages=user("Is Naruto good?")))
+        else:
+            fails(lambda: bearer.converse(modelId="banto", messages=user("hi")))
+
+
+def over_tls():
+    """The address of a relay that ends TLS before Banto."""
+    folder = tempfile.mkdtemp()
+    key, certificate = os.path.join(folder, "key.pem"), os.path.join(folder, "certificate.pem")
+    command = ["openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-subj", "/CN=localhost", "-days", "1"]
+    subprocess.run([*command, "-keyout", key, "-out", certificate], check=True, capture_output=True)
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(certificate, key)
+    listener = context.wrap_socket(socket.create_server(("127.0.0.1", 0)), server_side=True)
+    host, port = URL.removeprefix("http://").split(":")
+
+    def pump(source, sink):
+        try:
+            while piece := source.recv(65536):
+                sink.sendall(piece)
+        except OSError:
+            pass
+
+    def accept():
+        while True:
+            client, _ = listener.accept()
+            server = socket.create_connection((host, int(port)))
+            for pair in ((client, server), (server, client)):
+                threading.Thread(target=pump, args=pair, daemon=True).start()
+
+    threading.Thread(target=accept, daemon=True).start()
+    return f"https://127.0.0.1:{listener.getsockname()[1]}"
 
 
 TOOLS = {

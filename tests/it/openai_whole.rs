@@ -49,7 +49,7 @@ fn call(id: &str, title: &str) -> Value {
     json!({ "id": id, "type": "function", "function": { "name": "release_date", "arguments": json!({ "title": title }).to_string() } })
 }
 
-#[tokio::test]
+#[tokio::test(flavor = "multi_thread")]
 async fn choices_and_their_probabilities_come_back_with_fields_that_nobody_knows() {
     let probable = json!({ "content": [{ "token": "Soon", "logprob": -0.1, "bytes": null, "top_logprobs": [{ "token": "Soon", "logprob": -0.1, "bytes": null }] }] });
     let message = |text: &str| json!({ "role": "assistant", "content": text });
@@ -66,7 +66,7 @@ async fn choices_and_their_probabilities_come_back_with_fields_that_nobody_knows
     );
 }
 
-#[tokio::test]
+#[tokio::test(flavor = "multi_thread")]
 async fn tools_are_called_in_parallel_and_in_a_stream() {
     let message =
         json!({ "role": "assistant", "content": null, "tool_calls": [call("a", "Bleach"), call("b", "Naruto")] });
@@ -92,7 +92,7 @@ async fn tools_are_called_in_parallel_and_in_a_stream() {
     assert_eq!(sent[1]["messages"][2]["tool_call_id"], "a");
 }
 
-#[tokio::test]
+#[tokio::test(flavor = "multi_thread")]
 async fn a_response_format_and_streams_of_several_choices_pass_through() {
     let message = json!({ "role": "assistant", "content": "{\"date\":\"soon\"}" });
     let say = |index, text: &str| delta(index, json!({ "content": text }), Value::Null);
@@ -107,7 +107,7 @@ async fn a_response_format_and_streams_of_several_choices_pass_through() {
     assert_eq!(sent(&upstream)[0]["response_format"]["json_schema"]["strict"], true);
 }
 
-#[tokio::test]
+#[tokio::test(flavor = "multi_thread")]
 async fn a_stream_that_breaks_off_raises_an_error_in_the_client() {
     let cut = vec![
         stream_head("text/event-stream"),
@@ -118,7 +118,7 @@ async fn a_stream_that_breaks_off_raises_an_error_in_the_client() {
     assert_eq!(sees(&banto, "broken"), "APIError upstream_error\n");
 }
 
-#[tokio::test]
+#[tokio::test(flavor = "multi_thread")]
 async fn embeddings_come_from_the_configured_embedder_or_there_are_none() {
     let answer = json!({ "data": [{ "index": 0, "embedding": [0.5, -0.25] }] }).to_string();
     let upstream = Upstream::start([vec![response("200 OK", JSON, &answer)]]).await;

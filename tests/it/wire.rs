@@ -24,17 +24,17 @@ async fn quick() -> Banto {
     Banto::start(&format!("models:\n  - {{ name: primary, kind: simulated, {profile} }}\n")).await
 }
 
-/// Sends bytes as they are and closes its side; all that comes back.
+/// Sends bytes as they are, and closes its side when it announced more; all that comes back.
 async fn raw(banto: &Banto, path: &str, length: usize, body: &[u8]) -> String {
     let address = banto.url("").replace("http://", "");
     let mut stream = TcpStream::connect(address).await.expect("connected");
-    let head = format!(
-        "POST {path} HTTP/1.1\r\nhost: x\r\ncontent-type: application/json\r\ncontent-length: {length}\r\n\r\n"
-    );
+    let head = format!("POST {path} HTTP/1.1\r\nhost: x\r\nconnection: close\r\ncontent-length: {length}\r\n\r\n");
     stream.write_all(head.as_bytes()).await.expect("sent");
     // The server may have answered and closed before it has everything.
     let _ = stream.write_all(body).await;
-    let _ = stream.shutdown().await;
+    if body.len() < length {
+        let _ = stream.shutdown().await;
+    }
     let mut answer = Vec::new();
     let reading = stream.read_to_end(&mut answer);
     let _ = tokio::time::timeout(Duration::from_secs(60), reading).await.expect("an answer or an end");
