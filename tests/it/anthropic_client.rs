@@ -17,7 +17,7 @@ async fn messages_and_their_streams_work_with_the_stock_client() {
     let banto = Banto::start(&models("")).await;
     assert_eq!(sees(&banto, "messages", &[]).await, "");
     let expected = "NotFoundError 404 not_found_error\nBadRequestError 400 invalid_request_error\n\
-                    RequestTooLargeError 413 request_too_large\nBadRequestError 400 invalid_request_error\n";
+                    ContentTooLargeError 413 request_too_large\nBadRequestError 400 invalid_request_error\n";
     assert_eq!(sees(&banto, "mistakes", &[]).await, expected);
 }
 

@@ -3,6 +3,7 @@
 
 use std::time::Duration;
 
+use serde_json::json;
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
     net::TcpStream,
@@ -134,5 +135,61 @@ async fn signatures_that_are_malformed_are_told_what_is_missing() {
             (status, &name.parse().expect("a name")),
             "{authorization}: {answer}"
         );
+    }
+}
+
+/// The same question at each door, whole and as a stream.
+fn questions(text: &str) -> [(&'static str, String); 6] {
+    let chat =
+        |stream: bool| json!({ "model": "banto", "stream": stream, "messages": [{ "role": "user", "content": text }] });
+    let message = |stream: bool| {
+        let messages = [json!({ "role": "user", "content": text })];
+        json!({ "model": "banto", "stream": stream, "max_tokens": 400, "messages": messages })
+    };
+    let converse = json!({ "messages": [{ "role": "user", "content": [{ "text": text }] }] }).to_string();
+    [
+        ("/v1/chat/completions", chat(false).to_string()),
+        ("/v1/chat/completions", chat(true).to_string()),
+        ("/v1/messages", message(false).to_string()),
+        ("/v1/messages", message(true).to_string()),
+        ("/model/banto/converse", converse.clone()),
+        ("/model/banto/converse-stream", converse),
+    ]
+}
+
+#[tokio::test]
+async fn an_expired_answer_stands_in_with_its_warning_at_every_door_and_formats_never_mix() {
+    const WARNING: &str = "please verify it at checkout";
+    let banto = quick().await;
+    let asked = questions("How much is volume 3 of One Piece?");
+    for (door, body) in asked.iter().step_by(2) {
+        let ttl = [("x-banto-ttl", "2s")];
+        let (_, headers, answer) = exchange("POST", &banto.url(door), &ttl, body).await.expect("an answer");
+        assert_eq!(headers["x-banto-source"], "primary", "each format has an entry of its own: {door} {answer}");
+    }
+    let (code, told) = banto.command(&["simulate", "primary", "throttle"]);
+    assert_eq!(code, 0, "{told}");
+    for (door, body) in &asked {
+        let deadline = tokio::time::Instant::now() + Duration::from_secs(60);
+        let stale = loop {
+            let (status, headers, answer) = exchange("POST", &banto.url(door), &[], body).await.expect("an answer");
+            if status == 200 && headers["x-banto-source"] == "stale" {
+                break answer;
+            }
+            assert!(
+                tokio::time::Instant::now() < deadline,
+                "{door}: {} {answer}",
+                headers["x-banto-source"].to_str().expect("a word")
+            );
+            tokio::time::sleep(Duration::from_millis(100)).await;
+        };
+        assert!(stale.contains(WARNING) && stale.contains("volume 3"), "{door}: {stale}");
+        let form = match *door {
+            "/v1/chat/completions" => "\"choices\":[",
+            "/v1/messages" => "\"stop_reason\":",
+            "/model/banto/converse" => "\"stopReason\":\"end_turn\"",
+            _ => "messageStop",
+        };
+        assert!(stale.contains(form), "{door}: {stale}");
     }
 }

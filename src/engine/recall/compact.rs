@@ -113,12 +113,12 @@ mod tests {
         let kept = compact(&[converse(0, "Na", "ab"), converse(0, "ruto", "abc"), converse(1, "x", "a")]);
         let said: Value = serde_json::from_slice(&kept[0]).expect("JSON");
         assert_eq!((kept.len(), &said["contentBlockDelta"]["delta"]["text"]), (2, &json!("Naruto")));
-        let messages = |text: &str| {
+        let messages = |text: &str| -> Bytes {
             json!({ "type": "content_block_delta", "index": 0, "delta": { "type": "text_delta", "text": text } })
                 .to_string()
                 .into()
         };
-        assert_eq!(compact(&[messages("Na"), messages("ruto")]), [Bytes::from(messages("Naruto") as Bytes)]);
+        assert_eq!(compact(&[messages("Na"), messages("ruto")]), [messages("Naruto")]);
     }
 
     #[test]
