@@ -88,6 +88,7 @@ fn files() -> Files {
 
 fn asked(text: &str) -> Asked {
     Asked {
+        dialect: banto::engine::dialect::Dialect::OpenAi,
         body: Default::default(),
         model: 0..0,
         stream: false,

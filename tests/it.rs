@@ -6,11 +6,15 @@
 mod actuators;
 #[path = "it/alarms.rs"]
 mod alarms;
+#[path = "it/anthropic_client.rs"]
+mod anthropic_client;
 #[path = "it/architecture.rs"]
 mod architecture;
 #[cfg(feature = "aws")]
 #[path = "it/bedrock.rs"]
 mod bedrock;
+#[path = "it/bedrock_client.rs"]
+mod bedrock_client;
 #[path = "it/cache.rs"]
 mod cache;
 #[path = "it/check.rs"]
@@ -37,6 +41,8 @@ mod local_embedder;
 mod notify;
 #[path = "it/openai_client.rs"]
 mod openai_client;
+#[path = "it/openai_whole.rs"]
+mod openai_whole;
 #[path = "it/origins.rs"]
 mod origins;
 #[path = "it/prices.rs"]
@@ -63,3 +69,5 @@ mod support;
 mod truth;
 #[path = "it/upstreams.rs"]
 mod upstreams;
+#[path = "it/wire.rs"]
+mod wire;

@@ -147,6 +147,7 @@ impl Node {
 
     fn question(&self, title: &str) -> Arc<Question> {
         let asked = Asked {
+            dialect: banto::engine::dialect::Dialect::OpenAi,
             body: Bytes::new(),
             model: 0..0,
             stream: false,

@@ -27,14 +27,14 @@ use super::{
     node::{self, Admitted},
     reload::{self, Reload},
     services::{self, Services},
-    settings::Settings,
+    settings::{Settings, embedder::EmbedderSettings},
     shop::Shop,
     watch::{self, Surroundings},
 };
 use crate::{
     api::{
         admin::{self, Desk, Exposure},
-        body,
+        anthropic, bedrock, body,
         keys::Keys,
         openai::{
             chat::{Chat, refuse},
@@ -60,6 +60,7 @@ use crate::{
         exposure::{Kept, Trail},
         model::simulated::Simulation,
         origin::Origins,
+        recall::embed::Embedder,
         warm::{self, Warmer},
     },
     events::intake::Intake,
@@ -195,13 +196,13 @@ async fn start(settings: Settings, loaded: Loaded, tasks: &Tasks) -> Result<Arc<
         let around = Surroundings { book, board, store, redis, registry, inbox, fold, clock, life };
         watch = Some(watch::start(&settings, around, tasks).await?);
     }
-    let names = settings.models.iter().map(|model| model.name.to_string());
-    let models = ["banto".to_owned()].into_iter().chain(names).chain(settings.aliases).collect();
+    let models = settings.known_names();
     let keys = Keys::new(settings.keys);
     let (mut chat, mut origins, mut engine, mut simulated, mut exposure) = (None, None, None, Vec::new(), None);
     if let Some(answers) = answering {
         origins = Some(OriginApi { origins: answers.origins, keys: keys.clone() });
-        chat = Some(Chat { engine: answers.engine.clone(), keys, models, largest: settings.limits.body });
+        let (asked, embedder) = (answers.engine.clone(), answers.embedder);
+        chat = Some(Chat { engine: asked, keys, models, largest: settings.limits.body, embedder });
         (engine, simulated, exposure) = (Some(answers.engine), answers.simulated, Some(answers.exposure));
     }
     let desk = Desk {
@@ -242,6 +243,8 @@ struct Answering {
     simulated: Vec<(ModelName, Arc<Simulation>)>,
     origins: Origins,
     exposure: Exposure,
+    /// The embedding model, if there is one.
+    embedder: Option<Arc<dyn Embedder>>,
 }
 
 async fn start_engine(
@@ -258,6 +261,7 @@ async fn start_engine(
     }
     let words = shop.understanding.lexicon().clone();
     let embedder = settings.embedder.clone().build(words).await.map_err(StartError::Machine)?;
+    let asked_directly = (!matches!(settings.embedder, EmbedderSettings::Hashed)).then(|| embedder.clone());
     let file = settings.state.join("exposure.sqlite");
     let trail = Trail::start(&file, Kept::default(), ground.clock, &ground.registry, tasks);
     let trail = trail.map_err(|error| StartError::Machine(error.to_string()))?;
@@ -294,7 +298,7 @@ async fn start_engine(
     };
     let Services { origins, catalogue } = services::start(settings, around, tasks)?;
     let exposure = Exposure { file, catalogue, understanding: engine.understanding.clone() };
-    Ok(Answering { engine, simulated, origins, exposure })
+    Ok(Answering { engine, simulated, origins, exposure, embedder: asked_directly })
 }
 
 /// Takes changed files of the operator over while the engine runs.
@@ -335,8 +339,7 @@ async fn get_ready(desk: Arc<Desk>) {
 
 /// Reads what is asked ahead of a release, as the listener would.
 fn reader(settings: &Settings) -> warm::Read {
-    let names = settings.models.iter().map(|model| model.name.to_string());
-    let known: Vec<_> = std::iter::once("banto".to_owned()).chain(names).chain(settings.aliases.clone()).collect();
+    let known = settings.known_names();
     Arc::new(move |body, caller, hints| request::read(body, caller, hints, &known).map_err(|error| error.message))
 }
 
@@ -418,11 +421,19 @@ struct Front {
 impl Service for Front {
     async fn answer(self: Arc<Self>, request: Request<Incoming>) -> Response<Payload> {
         let path = request.uri().path();
-        let questions = path == "/v1/chat/completions" || path == "/v1/models" || path.starts_with("/v1/models/");
+        let questions = ["/v1/chat/completions", "/v1/embeddings"].contains(&path)
+            || path == "/v1/models"
+            || path.starts_with("/v1/models/");
+        let others = path.starts_with(bedrock::PREFIX) || path.starts_with(anthropic::PREFIX);
         match (&self.chat, request.method()) {
-            (None, _) if questions => refuse(&ApiError::no_engine_here()),
+            (None, _) if questions || others => refuse(&ApiError::no_engine_here()),
             (Some(chat), &Method::POST) if path == "/v1/chat/completions" => chat.answer(request).await,
-            (Some(_), method) if path == "/v1/chat/completions" => refuse(&ApiError::wrong_method(method, path)),
+            (Some(chat), &Method::POST) if path == "/v1/embeddings" => chat.embed(request).await,
+            (Some(_), method) if path == "/v1/chat/completions" || path == "/v1/embeddings" => {
+                refuse(&ApiError::wrong_method(method, path))
+            }
+            (Some(chat), _) if path.starts_with(bedrock::PREFIX) => bedrock::answer(chat, request).await,
+            (Some(chat), _) if path.starts_with(anthropic::PREFIX) => anthropic::answer(chat, request).await,
             (Some(chat), &Method::GET) if path == "/v1/models" => chat.list(request.headers()),
             (Some(chat), &Method::GET) if questions => chat.show(&path["/v1/models/".len()..], request.headers()),
             _ if path.starts_with(origin::PREFIX) => match &self.origins {

@@ -2,6 +2,7 @@
 
 pub mod embedder;
 pub mod events;
+mod keys;
 mod nodes;
 mod origins;
 mod redis;
@@ -21,7 +22,7 @@ pub use self::nodes::NodeSettings;
 use self::redis::RawRedis;
 use super::role::Role;
 use crate::{
-    api::keys::Holder,
+    api::keys::Key,
     config::{
         document::{Document, Spanned},
         problem::{Place, Problems},
@@ -32,8 +33,7 @@ use crate::{
         sense::logs::LogQuery,
     },
     engine::{
-        asked::Tier,
-        model::configured::{ModelSettings, ModelsConfig},
+        model::configured::{Kind, ModelSettings, ModelsConfig},
         origin::client::Place as OriginPlace,
     },
     ids::NodeId,
@@ -52,7 +52,7 @@ struct Raw {
     models: Option<ModelsConfig>,
     embedder: Option<RawEmbedder>,
     aliases: Vec<String>,
-    keys: Vec<RawKey>,
+    keys: Vec<keys::RawKey>,
     token: Option<RawSecret>,
     limits: RawLimits,
     role: Role,
@@ -64,15 +64,6 @@ struct Raw {
     events: events::Raw,
     drain: Option<TimeSpan>,
     deadline: Option<TimeSpan>,
-}
-
-#[derive(Debug, Deserialize)]
-#[serde(deny_unknown_fields)]
-struct RawKey {
-    tenant: String,
-    #[serde(default)]
-    tier: Tier,
-    key: RawSecret,
 }
 
 #[derive(Debug, Deserialize)]
@@ -128,7 +119,7 @@ pub struct Settings {
     /// Other names under which clients may ask.
     pub aliases: Vec<String>,
     /// Keys of tenants; empty lets everybody in.
-    pub keys: Vec<(String, Holder)>,
+    pub keys: Vec<Key>,
     /// The operator's token.
     pub token: Option<String>,
     /// How much is let in and kept.
@@ -232,6 +223,27 @@ impl Settings {
     }
 }
 
+impl Settings {
+    /// The model names that clients may ask for: `banto`, the models' own, what their providers call them, and the aliases.
+    pub fn known_names(&self) -> Vec<String> {
+        let models = self.models.iter().flat_map(|model| {
+            let there = match &model.kind {
+                Kind::Simulated(_) => None,
+                Kind::OpenAi(endpoint) => Some(endpoint.model.clone()),
+                Kind::Bedrock(bedrock) => Some(bedrock.model.clone()),
+            };
+            std::iter::once(model.name.to_string()).chain(there)
+        });
+        let mut names = vec!["banto".to_owned()];
+        for name in models.chain(self.aliases.iter().cloned()) {
+            if !names.contains(&name) {
+                names.push(name);
+            }
+        }
+        names
+    }
+}
+
 impl Default for Settings {
     fn default() -> Self {
         let nowhere = Document::split("", "x").remove(0);
@@ -271,11 +283,7 @@ impl Raw {
         if cfg!(not(feature = "aws")) && self.aws.is_some() {
             problems.add(&document.find("aws"), crate::aws::NOT_BUILT_IN);
         }
-        let keys = self.keys.iter().filter_map(|raw| {
-            let holder = Holder { tenant: raw.tenant.as_str().into(), tier: raw.tier };
-            Some((raw.key.fetch(document, problems)?, holder))
-        });
-        let keys = keys.collect();
+        let keys = keys::validate(&self.keys, document, problems);
         let files = self.files.as_ref().map(|files| folder.join(&files.value));
         if let (Some(path), Some(files)) = (&files, &self.files)
             && !path.is_dir()

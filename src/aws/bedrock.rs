@@ -1,94 +1,44 @@
-//! Bedrock's Converse: a conversation goes in, an answer comes out, whole or in pieces.
+//! Bedrock's runtime: bodies go in and come out as they are.
 //!
-//! The SDK neither retries nor gives up here: whoever asks owns both.
+//! The SDK finds the endpoint, signs, connects and reads errors. Its types for conversations stay empty: a closed set of
+//! content blocks would drop what is newer than this program. [`Verbatim`] puts the request's own bytes in their place
+//! before they are signed, and takes the response's before they are read. The SDK neither retries nor gives up here:
+//! whoever asks owns both.
 
-use std::{error::Error, time::Duration};
+use std::{
+    error::Error,
+    sync::{Arc, Mutex, PoisonError},
+    time::Duration,
+};
 
 use aws_credential_types::provider::error::CredentialsError;
 use aws_sdk_bedrockruntime::{
     Client,
-    config::{Builder, StalledStreamProtectionConfig, retry::RetryConfig, timeout::TimeoutConfig},
-    error::{BuildError, DisplayErrorContext, ProvideErrorMetadata, SdkError},
-    operation::converse_stream::ConverseStreamOutput as Streaming,
-    types::{
-        CachePointBlock, CachePointType, ContentBlock, ContentBlockDelta, ConversationRole,
-        ConverseStreamOutput as Event, InferenceConfiguration, Message, SystemContentBlock, TokenUsage,
-        error::ConverseStreamOutputError as StreamError,
+    config::{
+        Builder, ConfigBag, Intercept, RuntimeComponents, StalledStreamProtectionConfig,
+        interceptors::{BeforeDeserializationInterceptorContextMut, BeforeTransmitInterceptorContextMut},
+        retry::RetryConfig,
+        timeout::TimeoutConfig,
     },
+    error::{BoxError, DisplayErrorContext, ProvideErrorMetadata, SdkError},
 };
-use aws_smithy_runtime_api::client::orchestrator::HttpResponse;
-use aws_smithy_types::event_stream::RawMessage;
+use aws_smithy_runtime_api::client::{interceptors::dyn_dispatch_hint, orchestrator::HttpResponse};
+use aws_smithy_types::{body::SdkBody, byte_stream::ByteStream};
+use bytes::{Bytes, BytesMut};
 
-use super::account::Account;
+use super::{
+    account::Account,
+    event_stream::{Decoder, Frame},
+};
+
+/// An answer larger than this is none.
+const LARGEST: usize = 16 << 20;
 
 /// One model of Bedrock.
 #[derive(Clone, Debug)]
 pub struct Runtime {
     client: Client,
     model: String,
-}
-
-/// What is asked.
-#[derive(Clone, Debug, Default, PartialEq)]
-pub struct Conversation {
-    /// The system prompt, in paragraphs.
-    pub system: Vec<String>,
-    /// Whether the system prompt is to be kept in the prompt cache.
-    pub cache_point: bool,
-    /// Who said what, the user first and last, never the same one twice in a row.
-    pub turns: Vec<Turn>,
-    /// The longest answer, in tokens.
-    pub max_tokens: Option<i32>,
-    /// Sampling temperature.
-    pub temperature: Option<f32>,
-    /// Nucleus sampling.
-    pub top_p: Option<f32>,
-    /// Words that end the answer.
-    pub stop: Vec<String>,
-}
-
-/// One turn of a conversation.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Turn {
-    /// The user's, or else the model's.
-    pub by_user: bool,
-    /// What was said, in paragraphs.
-    pub text: Vec<String>,
-}
-
-/// A whole answer.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Answer {
-    /// Its text.
-    pub text: String,
-    /// Why it ended, in Bedrock's words: `end_turn`, `max_tokens`.
-    pub stop: String,
-    /// Its tokens.
-    pub tokens: Tokens,
-}
-
-/// A part of a streamed answer.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Part {
-    /// Some of its text.
-    Text(String),
-    /// It has ended, for this reason.
-    Stop(String),
-    /// Its tokens; comes after the end.
-    Tokens(Tokens),
-}
-
-/// What an answer took. The three kinds of prompt tokens do not overlap.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Tokens {
-    /// Prompt tokens beside the cached ones.
-    pub input: u64,
-    /// The answer's tokens.
-    pub output: u64,
-    /// Prompt tokens read from the prompt cache.
-    pub cache_read: u64,
-    /// Prompt tokens written to it.
-    pub cache_write: u64,
 }
 
 /// Why there is no answer.
@@ -117,6 +67,16 @@ pub enum Stage {
     Answer,
 }
 
+/// An operation of the runtime with these bytes in place of what the SDK would send.
+macro_rules! verbatim {
+    ($runtime:expr, $operation:ident, $body:expr) => {{
+        let (verbatim, answer) = Verbatim::new($body);
+        let request = $runtime.client.$operation().model_id(&$runtime.model);
+        request.customize().interceptor(verbatim).send().await.map_err(trouble)?;
+        answer.take()
+    }};
+}
+
 impl Runtime {
     /// The model with this id or inference profile, asked as this account.
     pub fn new(account: &Account, model: &str, connect: Duration) -> Self {
@@ -127,113 +87,169 @@ impl Runtime {
         Self { client: Client::from_conf(config.build()), model: model.to_owned() }
     }
 
-    /// Asks for a whole answer.
+    /// Converse: a whole answer to a whole body.
     ///
     /// # Errors
     /// [`Trouble`] says where it went wrong.
-    pub async fn converse(&self, conversation: Conversation) -> Result<Answer, Trouble> {
-        let sampling = sampling(&conversation);
-        let request = self.client.converse().model_id(&self.model).inference_config(sampling);
-        let request = request.set_system(Some(system(&conversation))).set_messages(Some(messages(conversation.turns)?));
-        let answer = request.send().await.map_err(trouble)?;
-        let said = answer.output().and_then(|output| output.as_message().ok()).map(Message::content);
-        let texts = said.unwrap_or_default().iter().filter_map(|block| block.as_text().ok());
-        Ok(Answer {
-            text: texts.map(String::as_str).collect(),
-            stop: answer.stop_reason().as_str().to_owned(),
-            tokens: answer.usage().map(tokens).unwrap_or_default(),
-        })
+    pub async fn converse(&self, body: Bytes) -> Result<Bytes, Trouble> {
+        whole(verbatim!(self, converse, body)).await
     }
 
-    /// Asks for an answer in parts; resolves when the first may come.
+    /// ConverseStream; resolves when the first frame may come.
     ///
     /// # Errors
     /// [`Trouble`] says where it went wrong.
-    pub async fn converse_stream(&self, conversation: Conversation) -> Result<Parts, Trouble> {
-        let sampling = sampling(&conversation);
-        let request = self.client.converse_stream().model_id(&self.model).inference_config(sampling);
-        let request = request.set_system(Some(system(&conversation))).set_messages(Some(messages(conversation.turns)?));
-        request.send().await.map(Parts).map_err(trouble)
+    pub async fn converse_stream(&self, body: Bytes) -> Result<Frames, Trouble> {
+        Ok(Frames::of(verbatim!(self, converse_stream, body)))
+    }
+
+    /// InvokeModel: the model's own format.
+    ///
+    /// # Errors
+    /// [`Trouble`] says where it went wrong.
+    pub async fn invoke(&self, body: Bytes) -> Result<Bytes, Trouble> {
+        whole(verbatim!(self, invoke_model, body)).await
+    }
+
+    /// InvokeModelWithResponseStream; resolves when the first frame may come.
+    ///
+    /// # Errors
+    /// [`Trouble`] says where it went wrong.
+    pub async fn invoke_stream(&self, body: Bytes) -> Result<Frames, Trouble> {
+        Ok(Frames::of(verbatim!(self, invoke_model_with_response_stream, body)))
+    }
+
+    /// CountTokens.
+    ///
+    /// # Errors
+    /// [`Trouble`] says where it went wrong.
+    pub async fn count(&self, body: Bytes) -> Result<Bytes, Trouble> {
+        whole(verbatim!(self, count_tokens, body)).await
     }
 }
 
-/// The parts of an answer as they come.
-pub struct Parts(Streaming);
+/// The frames of an answer as they come.
+pub struct Frames {
+    pieces: ByteStream,
+    decoder: Decoder,
+}
 
-impl Parts {
-    /// The next part; `None` when the connection has ended cleanly.
+impl Frames {
+    fn of(body: SdkBody) -> Self {
+        Self { pieces: ByteStream::new(body), decoder: Decoder::default() }
+    }
+
+    /// The next frame; `None` when the connection has ended cleanly, between two frames.
     ///
     /// # Errors
-    /// [`Trouble`] in the middle of the answer.
-    pub async fn next(&mut self) -> Result<Option<Part>, Trouble> {
-        while let Some(event) = self.0.stream.recv().await.map_err(trouble_midway)? {
-            if let Some(part) = part(event) {
-                return Ok(Some(part));
+    /// [`Trouble`] in the middle of the answer: what Bedrock says in an exception, or what the connection did. Safe to drop.
+    pub async fn next(&mut self) -> Result<Option<(String, Bytes)>, Trouble> {
+        loop {
+            match self.decoder.next_frame().map_err(|bad| broken(&bad))? {
+                Some(Frame::Event { kind, payload }) => return Ok(Some((kind, payload))),
+                Some(Frame::Exception { kind, payload }) => return Err(exception(&kind, &payload)),
+                None => {}
+            }
+            match self.pieces.next().await {
+                Some(piece) => self.decoder.push(&piece.map_err(|error| broken(&error))?),
+                None if self.decoder.is_between_frames() => return Ok(None),
+                None => return Err(broken(&"the stream ended in the middle of a frame")),
             }
         }
-        Ok(None)
     }
 }
 
-fn part(event: Event) -> Option<Part> {
-    match event {
-        Event::ContentBlockDelta(delta) => match delta.delta? {
-            ContentBlockDelta::Text(text) => Some(Part::Text(text)),
-            _ => None,
-        },
-        Event::MessageStop(stop) => Some(Part::Stop(stop.stop_reason.as_str().to_owned())),
-        Event::Metadata(metadata) => metadata.usage.as_ref().map(tokens).map(Part::Tokens),
-        _ => None,
+async fn whole(body: SdkBody) -> Result<Bytes, Trouble> {
+    let (mut pieces, mut whole) = (ByteStream::new(body), BytesMut::new());
+    while let Some(piece) = pieces.next().await {
+        let piece = piece.map_err(|error| broken(&error))?;
+        if whole.len() + piece.len() > LARGEST {
+            return Err(broken(&format!("the answer is larger than {LARGEST} bytes")));
+        }
+        whole.extend_from_slice(&piece);
+    }
+    Ok(whole.freeze())
+}
+
+/// Sends the request's own bytes, and keeps the response's from being read into types.
+#[derive(Debug)]
+struct Verbatim {
+    body: Bytes,
+    answer: Answered,
+}
+
+/// Where the response's body is put.
+#[derive(Clone, Debug, Default)]
+struct Answered(Arc<Mutex<Option<SdkBody>>>);
+
+impl Answered {
+    fn put(&self, body: SdkBody) {
+        *self.0.lock().unwrap_or_else(PoisonError::into_inner) = Some(body);
+    }
+
+    fn take(&self) -> SdkBody {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).take().unwrap_or_else(SdkBody::empty)
     }
 }
 
-fn sampling(conversation: &Conversation) -> InferenceConfiguration {
-    InferenceConfiguration::builder()
-        .set_max_tokens(conversation.max_tokens)
-        .set_temperature(conversation.temperature)
-        .set_top_p(conversation.top_p)
-        .set_stop_sequences(Some(conversation.stop.clone()).filter(|stop| !stop.is_empty()))
-        .build()
-}
-
-fn system(conversation: &Conversation) -> Vec<SystemContentBlock> {
-    let mut blocks: Vec<_> = conversation.system.iter().cloned().map(SystemContentBlock::Text).collect();
-    if conversation.cache_point && !blocks.is_empty() {
-        let point = CachePointBlock::builder().r#type(CachePointType::Default).build();
-        blocks.extend(point.ok().map(SystemContentBlock::CachePoint));
-    }
-    blocks
-}
-
-fn messages(turns: Vec<Turn>) -> Result<Vec<Message>, Trouble> {
-    let message = |turn: Turn| {
-        let role = if turn.by_user { ConversationRole::User } else { ConversationRole::Assistant };
-        let content = turn.text.into_iter().map(ContentBlock::Text).collect();
-        Message::builder().role(role).set_content(Some(content)).build()
-    };
-    let unfit = |error: BuildError| Trouble {
-        at: Stage::Request,
-        code: String::new(),
-        text: format!("the conversation cannot be put into Converse's form: {error}"),
-        retry_after: None,
-    };
-    turns.into_iter().map(|turn| message(turn).map_err(unfit)).collect()
-}
-
-fn tokens(usage: &TokenUsage) -> Tokens {
-    let count = |tokens: i32| u64::try_from(tokens).unwrap_or(0);
-    Tokens {
-        input: count(usage.input_tokens),
-        output: count(usage.output_tokens),
-        cache_read: count(usage.cache_read_input_tokens.unwrap_or(0)),
-        cache_write: count(usage.cache_write_input_tokens.unwrap_or(0)),
+impl Verbatim {
+    fn new(body: Bytes) -> (Self, Answered) {
+        let answer = Answered::default();
+        (Self { body, answer: answer.clone() }, answer)
     }
 }
 
-fn trouble<E, R>(error: SdkError<E, R>) -> Trouble
+#[dyn_dispatch_hint]
+impl Intercept for Verbatim {
+    fn name(&self) -> &'static str {
+        "Verbatim"
+    }
+
+    fn modify_before_signing(
+        &self,
+        context: &mut BeforeTransmitInterceptorContextMut<'_>,
+        _: &RuntimeComponents,
+        _: &mut ConfigBag,
+    ) -> Result<(), BoxError> {
+        let request = context.request_mut();
+        *request.body_mut() = SdkBody::from(self.body.clone());
+        request.headers_mut().insert("content-length", self.body.len().to_string());
+        request.headers_mut().insert("content-type", "application/json");
+        Ok(())
+    }
+
+    fn modify_before_deserialization(
+        &self,
+        context: &mut BeforeDeserializationInterceptorContextMut<'_>,
+        _: &RuntimeComponents,
+        _: &mut ConfigBag,
+    ) -> Result<(), BoxError> {
+        let response = context.response_mut();
+        if response.status().is_success() {
+            // An empty object is an answer of every operation, an empty stream one of every other.
+            self.answer.put(std::mem::replace(response.body_mut(), SdkBody::from("{}")));
+        }
+        Ok(())
+    }
+}
+
+fn broken(what: &dyn std::fmt::Display) -> Trouble {
+    Trouble { at: Stage::Answer, code: String::new(), text: format!("the answer broke off: {what}"), retry_after: None }
+}
+
+/// An exception within a stream is called as a service error is, but for its first letter.
+fn exception(kind: &str, payload: &[u8]) -> Trouble {
+    let mut letters = kind.chars();
+    let code = letters.next().map(|first| first.to_ascii_uppercase().to_string() + letters.as_str());
+    let told = serde_json::from_slice::<serde_json::Value>(payload).ok();
+    let message = told.as_ref().and_then(|told| told.get("message")?.as_str()).unwrap_or_default();
+    let text = format!("{kind} in the middle of the answer: {}", message.chars().take(300).collect::<String>());
+    Trouble { at: Stage::Service, code: code.unwrap_or_default(), text, retry_after: None }
+}
+
+fn trouble<E>(error: SdkError<E, HttpResponse>) -> Trouble
 where
     E: ProvideErrorMetadata + Error + Send + Sync + 'static,
-    R: std::fmt::Debug + std::any::Any,
 {
     let at = match &error {
         SdkError::ConstructionFailure(_) => Stage::Request,
@@ -242,26 +258,9 @@ where
         SdkError::ServiceError(_) => Stage::Service,
         _ => Stage::Answer,
     };
-    let raw = error.raw_response().and_then(|raw| (raw as &dyn std::any::Any).downcast_ref::<HttpResponse>());
-    let wait = raw.and_then(|raw| raw.headers().get("retry-after")?.trim().parse().ok());
+    let wait = error.raw_response().and_then(|raw| raw.headers().get("retry-after")?.trim().parse().ok());
     let code = error.as_service_error().and_then(|error| error.code()).unwrap_or_default().to_owned();
     Trouble { at, code, text: DisplayErrorContext(&error).to_string(), retry_after: wait.map(Duration::from_secs) }
-}
-
-/// An error within a stream: there the SDK keeps its code in its type alone.
-fn trouble_midway(error: SdkError<StreamError, RawMessage>) -> Trouble {
-    let code = match error.as_service_error() {
-        Some(StreamError::ThrottlingException(_)) => "ThrottlingException",
-        Some(StreamError::ServiceUnavailableException(_)) => "ServiceUnavailableException",
-        Some(StreamError::InternalServerException(_)) => "InternalServerException",
-        Some(StreamError::ModelStreamErrorException(_)) => "ModelStreamErrorException",
-        Some(StreamError::ValidationException(_)) => "ValidationException",
-        _ => "",
-    };
-    let told = trouble(error);
-    let at = if told.at == Stage::Service { Stage::Service } else { Stage::Answer };
-    let code = if told.code.is_empty() { code.to_owned() } else { told.code };
-    Trouble { at, code, ..told }
 }
 
 /// Whether the request was not sent because there was nobody to sign it as.

@@ -1,7 +1,8 @@
 //! Amazon Web Services: the only place that names an SDK type. One file per service; what comes out are our types.
 //!
-//! Errors are sorted once, in [`fault`]. Without the cargo feature `aws` only [`settings`] and [`fault`] are here.
+//! Errors are sorted once, in [`fault`]. Without the cargo feature `aws` only [`settings`], [`fault`] and [`event_stream`] are here.
 
+pub mod event_stream;
 pub mod fault;
 pub mod settings;
 

@@ -17,6 +17,7 @@ use super::{
     coalesce::{Cleared, Coalesce, LeadTurn, Turn},
     completion,
     degrade::Messages,
+    dialect::Lost,
     exposure::{Given, Trail},
     measure::Measures,
     model::cascade::Cascade,
@@ -110,6 +111,8 @@ pub struct Provenance {
     pub similarity: Option<Ratio>,
     /// How old a stored answer is.
     pub age: Option<Duration>,
+    /// What was lost between two wire formats.
+    pub lost: Lost,
 }
 
 /// Why a request gets no answer at all.
@@ -124,11 +127,15 @@ pub enum Refusal {
 impl Answer {
     /// Where it came from. A model's answer knows only once its first chunk is in: wait for [`AnswerLog::shape`] first.
     pub fn provenance(&self) -> Provenance {
-        let written = || self.log.origin().unwrap_or(Origin { source: Source::Primary, model: None, age: None });
+        let written = || self.log.origin().unwrap_or(Origin::of(Source::Primary, None));
         match &self.from {
-            From::Cache { source, model, similarity, age, .. } => {
-                Provenance { source: *source, model: Some(model.clone()), similarity: *similarity, age: Some(*age) }
-            }
+            From::Cache { source, model, similarity, age, .. } => Provenance {
+                source: *source,
+                model: Some(model.clone()),
+                similarity: *similarity,
+                age: Some(*age),
+                lost: Lost::default(),
+            },
             From::Leader => Provenance::from(written()),
             From::Follower => match written() {
                 origin @ Origin { source: Source::Primary | Source::Secondary, .. } => {
@@ -159,7 +166,7 @@ impl Answer {
 
 impl std::convert::From<Origin> for Provenance {
     fn from(origin: Origin) -> Self {
-        Self { source: origin.source, model: origin.model, similarity: None, age: origin.age }
+        Self { source: origin.source, model: origin.model, similarity: None, age: origin.age, lost: origin.lost }
     }
 }
 
@@ -227,6 +234,10 @@ impl Engine {
         let Cleared::Ask(mut turn) = turn.clear(|| self.look_again(&question)).await else { return };
         let fill = self.recall.begin(&question).await;
         match self.cascade.fill(&question.asked, turn.writer(), deadline).await {
+            // What another format could not say may be missed: such an answer is for those who wait for it.
+            Ok(_) if turn.log().origin().is_some_and(|origin| origin.lost.may_change_the_answer()) => {
+                turn.land(std::future::ready(())).await;
+            }
             Ok(filled) => {
                 let (shape, chunks) = turn.log().so_far();
                 let kept = self.recall.remember(&question, fill, &filled.model, shape, chunks);
@@ -235,7 +246,9 @@ impl Engine {
             Err(failure) if turn.writer().has_begun() || !failure.class.may_pass() => turn.fail(failure).await,
             Err(failure) => {
                 warn!(%failure, intent = %question.intent.id, "No model answered; something else stands in.");
-                self.stand_in(&question, turn.writer()).await;
+                if !self.stand_in(&question, turn.writer()).await {
+                    return turn.fail(failure).await;
+                }
                 self.repeated.note(&question, turn.log());
                 turn.land(std::future::ready(())).await;
             }
@@ -247,23 +260,27 @@ impl Engine {
         if question.asked.hints.no_cache { None } else { self.recall.exact(question).await.map(|hit| hit.entry) }
     }
 
-    /// What is said when no model answers: stale, then fixed, then degraded.
-    async fn stand_in(&self, question: &Question, writer: &mut LogWriter) {
+    /// What is said when no model answers: stale, then fixed, then degraded. `false`: nothing, because the format has no words.
+    async fn stand_in(&self, question: &Question, writer: &mut LogWriter) -> bool {
+        let dialect = question.asked.dialect;
         let (origin, shape, chunks) = match self.recall.stale(question).await {
             Some(hit) => {
-                let origin = Origin { source: Source::Stale, model: Some(hit.entry.model.clone()), age: Some(hit.age) };
+                let written_by = Origin::of(Source::Stale, Some(hit.entry.model.clone()));
+                let origin = Origin { age: Some(hit.age), ..written_by };
                 let note = hit.disclaimer.as_deref();
                 let chunks = note.map(|note| completion::append(hit.entry.shape, &hit.entry.chunks, note));
                 (origin, hit.entry.shape, chunks.unwrap_or_else(|| hit.entry.chunks.clone()))
             }
+            None if !dialect.has_words() => return false,
             None => {
                 let (source, text) = self.words_for(question);
-                let body = completion::say(&text, &format!("{:016x}", self.dice.bits()), self.clock.now());
-                (Origin { source, model: None, age: None }, Shape::Body, vec![body])
+                let body = completion::say(dialect, &text, &format!("{:016x}", self.dice.bits()), self.clock.now());
+                (Origin::of(source, None), Shape::Body, vec![body])
             }
         };
         writer.begin(origin);
         chunks.into_iter().for_each(|chunk| writer.push(shape, chunk));
+        true
     }
 
     fn words_for(&self, question: &Question) -> (Source, String) {

@@ -6,6 +6,7 @@ use std::{ops::Range, sync::Arc, time::Duration};
 
 use bytes::Bytes;
 
+use super::dialect::Dialect;
 use crate::{
     digest::Digest,
     ids::{IntentId, TenantId},
@@ -85,9 +86,11 @@ impl NotAlone {
 /// One request.
 #[derive(Clone, Debug)]
 pub struct Asked {
+    /// The format it came in, which is the format of its answer.
+    pub dialect: Dialect,
     /// The request's body, as it came.
     pub body: Bytes,
-    /// Where in the body the model's name stands, quotes included.
+    /// Where in the body the model's name stands, quotes included; empty where the format does not put it there.
     pub model: Range<usize>,
     /// Whether the answer is wanted as a stream.
     pub stream: bool,
@@ -100,7 +103,7 @@ pub struct Asked {
     /// The last user message's text; empty when there is none.
     pub text: String,
     /// Everything beside `text` that can change the answer: model asked for, system prompt, earlier turns, tools, response
-    /// format, sampling. Neither the caller nor `stream` is part of it.
+    /// format, sampling, and the wire format. Neither the caller nor `stream` is part of it.
     pub context: Digest,
     /// Why semantic recall does not apply, as far as the wire format tells.
     pub not_alone: Option<NotAlone>,

@@ -1,72 +1,116 @@
-//! Completions that no model wrote: fixed answers, degradation messages, and words added to a stored answer.
+//! The words of answers, in every format: answers that no model wrote (fixed ones, degradation messages), words added to a
+//! stored answer, and what an answer says.
+//!
+//! An answer shows by itself which format it is in: each has its words where no other has any.
 
 use bytes::Bytes;
 use serde_json::{Value, json};
 
+use super::dialect::Dialect;
 use crate::{clock::Timestamp, store::Shape};
 
-/// A whole completion that says `text`.
-pub fn say(text: &str, id: &str, now: Timestamp) -> Bytes {
-    json!({
-        "id": format!("chatcmpl-{id}"),
-        "object": "chat.completion",
-        "created": now.seconds(),
-        "model": "banto",
-        "choices": [{
-            "index": 0,
-            "message": { "role": "assistant", "content": text, "refusal": null },
-            "logprobs": null,
-            "finish_reason": "stop",
-        }],
-        "usage": { "prompt_tokens": 0, "completion_tokens": 0, "total_tokens": 0 },
-    })
-    .to_string()
-    .into()
+/// Where an event has words, in OpenAI's format, Converse's and Anthropic's.
+pub const WORDS: [&str; 3] = ["/choices/0/delta/content", "/contentBlockDelta/delta/text", "/delta/text"];
+
+/// Where a body has its content: text of OpenAI's, or blocks of which some are text.
+const CONTENT: [&str; 3] = ["/choices/0/message/content", "/output/message/content", "/content"];
+
+/// A whole answer that says `text`. [`Dialect::Native`] has no words of its own: it is answered as OpenAI's.
+pub fn say(dialect: Dialect, text: &str, id: &str, now: Timestamp) -> Bytes {
+    let answer = match dialect {
+        Dialect::OpenAi | Dialect::Native => json!({
+            "id": format!("chatcmpl-{id}"),
+            "object": "chat.completion",
+            "created": now.seconds(),
+            "model": "banto",
+            "choices": [{
+                "index": 0,
+                "message": { "role": "assistant", "content": text, "refusal": null },
+                "logprobs": null,
+                "finish_reason": "stop",
+            }],
+            "usage": { "prompt_tokens": 0, "completion_tokens": 0, "total_tokens": 0 },
+        }),
+        Dialect::Converse => json!({
+            "output": { "message": { "role": "assistant", "content": [{ "text": text }] } },
+            "stopReason": "end_turn",
+            "usage": { "inputTokens": 0, "outputTokens": 0, "totalTokens": 0 },
+            "metrics": { "latencyMs": 0 },
+        }),
+        Dialect::Messages => json!({
+            "id": format!("msg_{id}"),
+            "type": "message",
+            "role": "assistant",
+            "model": "banto",
+            "content": [{ "type": "text", "text": text }],
+            "stop_reason": "end_turn",
+            "stop_sequence": null,
+            "usage": { "input_tokens": 0, "output_tokens": 0 },
+        }),
+    };
+    answer.to_string().into()
 }
 
 /// What an answer says: the words of its first choice. `None` when it cannot be read or says nothing.
 pub fn text(shape: Shape, chunks: &[Bytes]) -> Option<String> {
-    let path = match shape {
-        Shape::Body => "/choices/0/message/content",
-        Shape::Events => "/choices/0/delta/content",
-    };
     let words = |chunk: &Bytes| {
         let chunk: Value = serde_json::from_slice(chunk).ok()?;
-        // A stream may hold several choices, each event one of them.
-        let is_first = chunk.pointer("/choices/0/index").is_none_or(|index| *index == 0);
-        Some(chunk.pointer(path).filter(|_| is_first)?.as_str()?.to_owned())
+        match shape {
+            Shape::Body => words_of_body(&chunk),
+            Shape::Events => words_of_event(&chunk).map(|(_, words)| words.to_owned()),
+        }
     };
     let text: String = chunks.iter().filter_map(words).collect();
     (!text.trim().is_empty()).then_some(text)
 }
 
+fn words_of_body(body: &Value) -> Option<String> {
+    match CONTENT.iter().find_map(|path| body.pointer(path))? {
+        Value::String(text) => Some(text.clone()),
+        Value::Array(blocks) => Some(blocks.iter().filter_map(|block| block.get("text")?.as_str()).collect()),
+        _ => None,
+    }
+}
+
+/// Where an event has words, and which. A stream may hold several choices, each event one of them.
+pub fn words_of_event(event: &Value) -> Option<(&'static str, &str)> {
+    if event.pointer("/choices/0/index").is_some_and(|index| *index != 0) {
+        return None;
+    }
+    WORDS.iter().find_map(|path| Some((*path, event.pointer(path)?.as_str()?)))
+}
+
 /// The answer with `text` after its own words; unchanged when it has none.
 pub fn append(shape: Shape, chunks: &[Bytes], text: &str) -> Vec<Bytes> {
+    let text = format!("\n\n{text}");
     let added = match shape {
-        Shape::Body => chunks.first().and_then(|body| append_to_body(body, text)).map(|body| vec![body]),
-        Shape::Events => append_to_events(chunks, text),
+        Shape::Body => chunks.first().and_then(|body| append_to_body(body, &text)).map(|body| vec![body]),
+        Shape::Events => append_to_events(chunks, &text),
     };
     added.unwrap_or_else(|| chunks.to_vec())
 }
 
 fn append_to_body(body: &Bytes, text: &str) -> Option<Bytes> {
-    let mut completion: Value = serde_json::from_slice(body).ok()?;
-    let content = completion.pointer_mut("/choices/0/message/content")?;
-    *content = format!("{}\n\n{text}", content.as_str()?).into();
-    Some(completion.to_string().into())
+    let mut answer: Value = serde_json::from_slice(body).ok()?;
+    let path = CONTENT.iter().find(|path| answer.pointer(path).is_some())?;
+    let words = match answer.pointer_mut(path)? {
+        Value::Array(blocks) => blocks.iter_mut().rev().find_map(|block| block.get_mut("text"))?,
+        words => words,
+    };
+    *words = format!("{}{text}", words.as_str()?).into();
+    Some(answer.to_string().into())
 }
 
-/// The words go before the event that ends the first choice, in a copy of it that has not ended yet.
+/// The words go behind the last event that has some, in an event like it.
 fn append_to_events(events: &[Bytes], text: &str) -> Option<Vec<Bytes>> {
-    let ends = |event: &Bytes| {
-        let event: Value = serde_json::from_slice(event).ok()?;
-        event.pointer("/choices/0/finish_reason")?.is_string().then_some(event)
-    };
-    let (at, mut event) = events.iter().enumerate().rev().find_map(|(at, event)| Some((at, ends(event)?)))?;
-    *event.pointer_mut("/choices/0/finish_reason")? = Value::Null;
-    *event.pointer_mut("/choices/0/delta")? = json!({ "content": format!("\n\n{text}") });
+    let (at, event) = events.iter().enumerate().rev().find_map(|(at, event)| {
+        let mut event: Value = serde_json::from_slice(event).ok()?;
+        let (path, _) = words_of_event(&event)?;
+        *event.pointer_mut(path)? = text.into();
+        Some((at, event))
+    })?;
     let mut events = events.to_vec();
-    events.insert(at, event.to_string().into());
+    events.insert(at + 1, event.to_string().into());
     Some(events)
 }
 
@@ -74,24 +118,26 @@ fn append_to_events(events: &[Bytes], text: &str) -> Option<Vec<Bytes>> {
 mod tests {
     use super::*;
 
+    const SPOKEN: [Dialect; 3] = [Dialect::OpenAi, Dialect::Converse, Dialect::Messages];
+
     #[test]
-    fn words_are_added_after_the_answer_in_both_shapes() {
-        let body = say("It costs 528 yen.", "1", Timestamp(0));
-        let added = append(Shape::Body, &[body], "Please verify at checkout.");
-        assert!(String::from_utf8_lossy(&added[0]).contains("528 yen.\\n\\nPlease verify"));
-        let events = [
-            json!({ "choices": [{ "index": 0, "delta": { "content": "528" }, "finish_reason": null }] }),
-            json!({ "choices": [{ "index": 0, "delta": {}, "finish_reason": "stop" }] }),
-        ]
-        .map(|event| Bytes::from(event.to_string()));
-        let added = append(Shape::Events, &events, "Verify.");
-        assert_eq!((added.len(), &added[2]), (3, &events[1]));
-        assert!(String::from_utf8_lossy(&added[1]).contains("\\n\\nVerify."));
+    fn words_are_added_after_the_answer_in_both_shapes_of_every_format() {
+        for dialect in SPOKEN {
+            let body = say(dialect, "It costs 528 yen.", "1", Timestamp(0));
+            let events = dialect.events_of(&body).expect("events");
+            for (shape, chunks) in [(Shape::Body, vec![body]), (Shape::Events, events)] {
+                let added = append(shape, &chunks, "Please verify at checkout.");
+                let said = text(shape, &added);
+                assert_eq!(said.as_deref(), Some("It costs 528 yen.\n\nPlease verify at checkout."), "{dialect:?}");
+                let whole = if shape == Shape::Events { dialect.body_of(&added) } else { added.into_iter().next() };
+                let whole = text(Shape::Body, &[whole.expect("a body")]);
+                assert_eq!(whole, said, "{dialect:?} {shape:?}");
+            }
+        }
     }
 
     #[test]
-    fn the_words_of_an_answer_are_those_of_its_first_choice_in_both_shapes() {
-        assert_eq!(text(Shape::Body, &[say("528 yen", "1", Timestamp(0))]).as_deref(), Some("528 yen"));
+    fn the_words_of_an_answer_are_those_of_its_first_choice() {
         let piece =
             |index, words| json!({ "choices": [{ "index": index, "delta": { "content": words } }] }).to_string().into();
         assert_eq!(
@@ -105,5 +151,6 @@ mod tests {
     fn an_answer_without_words_stays_as_it_is() {
         let odd = [Bytes::from_static(b"{\"choices\":[]}")];
         assert_eq!(append(Shape::Body, &odd, "x"), odd);
+        assert_eq!(append(Shape::Events, &odd, "x"), odd);
     }
 }

@@ -4,6 +4,8 @@ use std::{sync::Arc, time::Duration};
 
 use serde::{Deserialize, Serialize};
 
+use super::dialect::Lost;
+
 /// The source of an answer, as headers and metrics name it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
@@ -63,4 +65,13 @@ pub struct Origin {
     pub model: Option<Arc<str>>,
     /// How old a stale answer is.
     pub age: Option<Duration>,
+    /// What of the question or the answer was lost between two wire formats.
+    pub lost: Lost,
+}
+
+impl Origin {
+    /// Somebody who understood every word.
+    pub fn of(source: Source, model: Option<Arc<str>>) -> Self {
+        Self { source, model, age: None, lost: Lost::default() }
+    }
 }

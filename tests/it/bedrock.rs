@@ -1,17 +1,20 @@
-//! Bedrock over the SDK's wire: Converse as JSON, ConverseStream as binary frames, errors as AWS sends them.
+//! Bedrock over the SDK's wire: bodies and binary frames as they are, errors as AWS sends them, and what is asked in
+//! another format translated there and back.
 
 use std::time::Duration;
 
 use banto::{
-    aws::account::Account,
-    clock::{Clock, Timestamp},
+    aws::{account::Account, event_stream::Frame},
+    clock::Timestamp,
     digest::Digest,
     engine::{
         asked::{Asked, Caller, Hints, Tier},
+        dialect::Dialect,
         model::{
-            Deadlines, Model, Reply,
+            Deadlines, Reply,
             bedrock::Bedrock,
             failure::{Class, Failure},
+            translated,
             usage::Usage,
         },
     },
@@ -27,12 +30,13 @@ const PATIENT: Deadlines = Deadlines { connect: LONG, head: LONG, first_token: L
 
 async fn bedrock(upstream: &Upstream) -> Bedrock {
     let account = Account::at(upstream.url("http").trim_end_matches("/v1"), Duration::from_millis(1)).await;
-    Bedrock::new(&account, "claude", true, LONG, Clock::starting_at(Timestamp(0)))
+    Bedrock::new(&account, "anthropic.claude", true, LONG)
 }
 
 fn asked(stream: bool) -> Asked {
     let messages = json!([{ "role": "system", "content": "Be brief." }, { "role": "user", "content": "Is it out?" }]);
     Asked {
+        dialect: Dialect::OpenAi,
         body: json!({ "model": "m", "messages": messages, "max_tokens": 50 }).to_string().into(),
         model: 0..0,
         stream,
@@ -46,9 +50,25 @@ fn asked(stream: bool) -> Asked {
     }
 }
 
+/// The same question in a format and with a body of its own.
+fn asked_in(dialect: Dialect, body: &str, stream: bool) -> Asked {
+    Asked { dialect, body: Bytes::copy_from_slice(body.as_bytes()), ..asked(stream) }
+}
+
+async fn ask(bedrock: &Bedrock, asked: &Asked, deadlines: &Deadlines) -> Result<Reply, Failure> {
+    translated::ask(bedrock, asked, deadlines, "claude", Timestamp(0)).await.map(|(reply, _)| reply)
+}
+
+/// The path and the body of the only request so far.
+fn sent(upstream: &Upstream) -> (String, String) {
+    let request = upstream.requests().remove(0);
+    let (head, body) = request.split_once("\r\n\r\n").expect("a body");
+    (head.split(' ').nth(1).expect("a path").to_owned(), body.to_owned())
+}
+
 async fn failure(script: Script, deadlines: &Deadlines) -> Failure {
     let upstream = Upstream::start([script]).await;
-    let failed = match bedrock(&upstream).await.ask(&asked(false), deadlines).await {
+    let failed = match ask(&bedrock(&upstream).await, &asked(false), deadlines).await {
         Ok(_) => panic!("a failure was expected"),
         Err(failure) => failure,
     };
@@ -57,8 +77,12 @@ async fn failure(script: Script, deadlines: &Deadlines) -> Failure {
 }
 
 async fn streamed(script: Script) -> Vec<Result<Bytes, Class>> {
+    streamed_as(&asked(true), script).await
+}
+
+async fn streamed_as(asked: &Asked, script: Script) -> Vec<Result<Bytes, Class>> {
     let upstream = Upstream::start([script]).await;
-    let reply = bedrock(&upstream).await.ask(&asked(true), &PATIENT).await.expect("a stream begins");
+    let reply = ask(&bedrock(&upstream).await, asked, &PATIENT).await.expect("a stream begins");
     let Reply::Events(events) = reply else { panic!("a stream was asked for") };
     events.map(|event| event.map_err(|failure| failure.class)).collect().await
 }
@@ -111,14 +135,14 @@ async fn a_chat_completion_goes_through_converse_and_comes_back() {
     });
     let json = "content-type: application/json\r\n";
     let upstream = Upstream::start([vec![response("200 OK", json, &answer.to_string())]]).await;
-    let Ok(Reply::Body(body)) = bedrock(&upstream).await.ask(&asked(false), &PATIENT).await else { panic!("a body") };
+    let Ok(Reply::Body(body)) = ask(&bedrock(&upstream).await, &asked(false), &PATIENT).await else { panic!("a body") };
     let completion: Value = serde_json::from_slice(&body).expect("JSON");
     assert_eq!(completion["choices"][0]["message"]["content"], "Yes, it is.");
     assert_eq!(completion["choices"][0]["finish_reason"], "length");
     let usage = Usage { prompt: 1_020, completion: 4, cache_read: 1_000, cache_write: 0 };
     assert_eq!(Usage::find(&body), Some(usage));
     let request = upstream.requests().remove(0);
-    assert!(request.starts_with("POST /model/claude/converse HTTP/1.1\r\n"), "{request}");
+    assert!(request.starts_with("POST /model/anthropic.claude/converse HTTP/1.1\r\n"), "{request}");
     let sent: Value = serde_json::from_str(request.split_once("\r\n\r\n").expect("a body").1).expect("JSON");
     assert_eq!(sent["system"], json!([{ "text": "Be brief." }, { "cachePoint": { "type": "default" } }]));
     assert_eq!(sent["messages"], json!([{ "role": "user", "content": [{ "text": "Is it out?" }] }]));
@@ -139,11 +163,12 @@ async fn a_converse_stream_becomes_events_with_its_usage_at_the_end() {
     ]))
     .await;
     let deltas: Vec<_> = events.iter().map(|event| parsed(event)["choices"][0]["delta"].clone()).collect();
-    assert_eq!(deltas[..2], [json!({ "role": "assistant", "content": "Yes, " }), json!({ "content": "it is." })]);
-    assert_eq!(parsed(&events[2])["choices"][0]["finish_reason"], "stop");
+    let opening = json!({ "role": "assistant", "content": "" });
+    assert_eq!(deltas[..3], [opening, json!({ "content": "Yes, " }), json!({ "content": "it is." })]);
+    assert_eq!(parsed(&events[3])["choices"][0]["finish_reason"], "stop");
     let usage = Usage { prompt: 14, completion: 2, cache_read: 0, cache_write: 5 };
-    assert_eq!(events[3].as_ref().ok().and_then(|event| Usage::find(event)), Some(usage));
-    assert_eq!(events.len(), 4);
+    assert_eq!(events[4].as_ref().ok().and_then(|event| Usage::find(event)), Some(usage));
+    assert_eq!(events.len(), 5);
 }
 
 #[tokio::test]
@@ -156,6 +181,71 @@ async fn a_converse_stream_that_fails_or_breaks_off_does_not_end_cleanly() {
     assert_eq!(events.last().cloned(), Some(Err(Class::Cut)));
     let events = streamed(stream([said(), Step::Close])).await;
     assert_eq!(events.last().cloned(), Some(Err(Class::Cut)));
+}
+
+#[tokio::test]
+async fn what_is_asked_in_converse_reaches_bedrock_byte_for_byte_and_so_does_its_answer() {
+    let question = r#"{"zeta": 1.50, "messages":[{"role":"user","content":[{"blockOfTheFuture":{"a":[1]}}]}],
+        "system":[{"text":"Be brief."},{"cachePoint":{"type":"default","ttl":"1h"}}],"newField":{"b":null}}"#;
+    let answer = r#"{"output": {"message":{"role":"assistant","content":[{"anotherBlock":{}}]}},"stopReason":"new_reason","x":1}"#;
+    let json = "content-type: application/json\r\n";
+    let upstream = Upstream::start([vec![response("200 OK", json, answer)]]).await;
+    let reply = ask(&bedrock(&upstream).await, &asked_in(Dialect::Converse, question, false), &PATIENT).await;
+    let Ok(Reply::Body(body)) = reply else { panic!("a body") };
+    assert_eq!((body, sent(&upstream)), (answer.into(), ("/model/anthropic.claude/converse".into(), question.into())));
+    let future = event("eventOfTheFuture", json!({ "a": 1 }));
+    let stop = event("messageStop", json!({ "stopReason": "new_reason" }));
+    let events = streamed_as(&asked_in(Dialect::Converse, question, true), stream([future, stop, stream_end()])).await;
+    assert_eq!(events[0], Ok(r#"{"eventOfTheFuture":{"a":1}}"#.into()));
+    assert_eq!(events.len(), 2);
+}
+
+#[tokio::test]
+async fn a_message_of_anthropics_goes_to_its_model_in_its_own_format() {
+    let question = r#"{"model":"claude","max_tokens":9,"messages":[{"role":"user","content":"?"}],"new_field":[1]}"#;
+    let answer = r#"{"type":"message","content":[{"type":"text","text":"Yes"}],"usage":{"input_tokens":1}}"#;
+    let json = "content-type: application/json\r\n";
+    let upstream = Upstream::start([vec![response("200 OK", json, answer)]]).await;
+    let reply = ask(&bedrock(&upstream).await, &asked_in(Dialect::Messages, question, false), &PATIENT).await;
+    let Ok(Reply::Body(body)) = reply else { panic!("a body") };
+    let (path, body_sent) = sent(&upstream);
+    assert_eq!((body, path.as_str()), (answer.into(), "/model/anthropic.claude/invoke"));
+    let expected = r#"{"anthropic_version":"bedrock-2023-05-31","max_tokens":9,"messages":[{"role":"user","content":"?"}],"new_field":[1]}"#;
+    assert_eq!(body_sent, expected);
+    let chunk = |data: &str| {
+        use base64::{Engine as _, prelude::BASE64_STANDARD};
+        event("chunk", json!({ "bytes": BASE64_STANDARD.encode(data), "p": "abc" }))
+    };
+    let asked = asked_in(Dialect::Messages, question, true);
+    let whole = [chunk(r#"{"type":"message_start"}"#), chunk(r#"{"type":"message_stop"}"#), stream_end()];
+    let events = streamed_as(&asked, stream(whole)).await;
+    assert_eq!(events, [Ok(r#"{"type":"message_start"}"#.into()), Ok(r#"{"type":"message_stop"}"#.into())]);
+    let events = streamed_as(&asked, stream([chunk(r#"{"type":"message_start"}"#), stream_end()])).await;
+    assert_eq!(events.last().cloned(), Some(Err(Class::Cut)));
+}
+
+#[tokio::test]
+async fn tokens_are_counted_by_bedrock() {
+    let json = "content-type: application/json\r\n";
+    let upstream = Upstream::start([vec![response("200 OK", json, r#"{"inputTokens":42}"#)]]).await;
+    let counted = translated::count(&bedrock(&upstream).await, &asked(false), &PATIENT).await;
+    let (path, body) = sent(&upstream);
+    assert_eq!((counted.ok(), path.as_str()), (Some(42), "/model/anthropic.claude/count-tokens"));
+    let body: Value = serde_json::from_str(&body).expect("JSON");
+    let members: Vec<_> = body["input"]["converse"].as_object().expect("an object").keys().cloned().collect();
+    assert_eq!(members, ["messages", "system"]);
+}
+
+#[tokio::test]
+async fn a_damaged_frame_is_a_broken_answer() {
+    let said = || event("contentBlockDelta", json!({ "contentBlockIndex": 0, "delta": { "text": "Yes, " } }));
+    let whole = Frame::Event { kind: "messageStop".into(), payload: "{}".into() }.encode().expect("a frame");
+    let mut flipped = whole.to_vec();
+    flipped[20] ^= 1;
+    for damaged in [flipped, whole[..30].to_vec(), vec![0xff; 16]] {
+        let events = streamed(stream([said(), piece(damaged), stream_end()])).await;
+        assert_eq!(events.last().cloned(), Some(Err(Class::Cut)));
+    }
 }
 
 #[tokio::test]

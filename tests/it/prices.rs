@@ -92,7 +92,7 @@ impl Desk {
             question: name.into(),
             frame: None,
             shape: Shape::Body,
-            chunks: vec![completion::say(text, "1", now)],
+            chunks: vec![completion::say(banto::engine::dialect::Dialect::OpenAi, text, "1", now)],
             model: "primary".into(),
             stored_at: now,
             fresh_until: now + Duration::from_secs(3600),

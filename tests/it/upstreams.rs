@@ -96,6 +96,7 @@ impl Node {
 
 fn asked(stream: bool) -> Asked {
     Asked {
+        dialect: banto::engine::dialect::Dialect::OpenAi,
         body: Bytes::from_static(br#"{"z":1,"model":"gpt","messages":[{"role":"user","content":"?"}]}"#),
         model: 15..20,
         stream,

@@ -14,9 +14,10 @@ use super::{
 use crate::{
     api::{body, hints, keys::Keys, payload::Payload},
     engine::{
-        answer::{Engine, Refusal},
+        answer::Engine,
         asked::{Caller, Hints},
         measure::Timer,
+        recall::embed::Embedder,
     },
 };
 
@@ -30,6 +31,8 @@ pub struct Chat {
     pub models: Vec<String>,
     /// The largest request in bytes.
     pub largest: u64,
+    /// The embedding model that clients may ask, too; `None` where questions become vectors without one.
+    pub embedder: Option<Arc<dyn Embedder>>,
 }
 
 impl Chat {
@@ -57,14 +60,16 @@ impl Chat {
         let timer = Timer::start(self.engine.measures.clone());
         let asked = request::read(body, caller, hints, &self.models)?;
         let wanted = Wanted { stream: asked.stream, include_usage: asked.include_usage };
-        let answer = self.engine.answer(asked).await.map_err(|refusal| match refusal {
-            Refusal::Limited(limited) => ApiError::rate_limited(limited.own, limited.wait),
-            Refusal::NotCached => ApiError::not_cached(),
-        })?;
+        let answer = self.engine.answer(asked).await?;
         reply::respond(answer, wanted, timer).await
     }
 
-    fn refuse(&self, error: &ApiError) -> Response<Payload> {
+    /// An id for what has no answer that could have one.
+    pub fn new_id(&self) -> String {
+        format!("{:016x}{:016x}", self.engine.dice.bits(), self.engine.dice.bits())
+    }
+
+    pub(super) fn refuse(&self, error: &ApiError) -> Response<Payload> {
         self.engine.measures.error(error.label());
         refuse(error)
     }
@@ -94,7 +99,7 @@ fn model(name: &str) -> serde_json::Value {
     serde_json::json!({ "id": name, "object": "model", "created": 0, "owned_by": "banto" })
 }
 
-fn json(value: &serde_json::Value) -> Response<Payload> {
+pub(super) fn json(value: &serde_json::Value) -> Response<Payload> {
     let mut response = Response::new(Payload::from(bytes::Bytes::from(value.to_string())));
     response.headers_mut().insert(header::CONTENT_TYPE, HeaderValue::from_static("application/json"));
     response

@@ -5,7 +5,10 @@ use std::time::Duration;
 use http::StatusCode;
 use serde_json::json;
 
-use crate::engine::model::failure::{Class, Failure};
+use crate::engine::{
+    answer::Refusal,
+    model::failure::{Class, Failure},
+};
 
 /// An error for a client. The message says what happened and what to do.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -73,6 +76,25 @@ impl ApiError {
         Self::new(StatusCode::NOT_FOUND, "invalid_request_error", Some("no_engine_here"), message)
     }
 
+    /// 404: no embedding model is configured.
+    pub fn no_embedder() -> Self {
+        let message = "No embedding model is configured here. Name one under `embedder:` in Banto's configuration.";
+        Self::new(StatusCode::NOT_FOUND, "invalid_request_error", Some("no_embedder"), message)
+    }
+
+    /// 503 when the embedding model has too much to do, 502 when it failed.
+    pub fn embedder_failed(is_busy: bool) -> Self {
+        let message = "The embedding model did not answer. The incident is recorded.";
+        let error = |status, code| Self::new(status, "server_error", Some(code), message);
+        match is_busy {
+            true => Self {
+                retry_after: Some(Duration::from_secs(1)),
+                ..error(StatusCode::SERVICE_UNAVAILABLE, "embedder_busy")
+            },
+            false => error(StatusCode::BAD_GATEWAY, "upstream_error"),
+        }
+    }
+
     /// 405: the path exists, the method does not.
     pub fn wrong_method(method: &http::Method, path: &str) -> Self {
         let message = format!("Not allowed to {method} on {path}.");
@@ -122,6 +144,10 @@ impl ApiError {
     /// What a user is told of a model's failure: never the provider's own words.
     pub fn from_failure(failure: &Failure) -> Self {
         match failure.class {
+            // These words are ours.
+            Class::Invalid if failure.is_untranslatable() => {
+                Self::invalid(None, failure.code.as_deref(), &*failure.detail)
+            }
             Class::Invalid => Self::invalid(
                 None,
                 failure.code.as_deref().or(Some("invalid_request")),
@@ -151,6 +177,15 @@ impl ApiError {
             502 | 504 => "upstream",
             503 | 500 => "internal",
             _ => "invalid",
+        }
+    }
+}
+
+impl From<Refusal> for ApiError {
+    fn from(refusal: Refusal) -> Self {
+        match refusal {
+            Refusal::Limited(limited) => Self::rate_limited(limited.own, limited.wait),
+            Refusal::NotCached => Self::not_cached(),
         }
     }
 }

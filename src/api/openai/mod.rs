@@ -1,10 +1,10 @@
 //! The OpenAI chat-completions wire format, as the stock `openai` clients speak it.
 //!
 //! [`request`] reads what is needed beside the bytes, [`reply`] turns an answer log into a response in the shape that was
-//! asked for, [`shapes`] converts a whole body into events and back, [`error`] says what went wrong the way OpenAI does.
+//! asked for, [`error`] says what went wrong the way OpenAI does.
 
 pub mod chat;
+pub mod embeddings;
 pub mod error;
 pub mod reply;
 pub mod request;
-pub mod shapes;

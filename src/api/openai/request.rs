@@ -1,52 +1,23 @@
 //! Reading a chat-completions request: what the engine needs to know, beside bytes that stay as they came.
 
-use std::{borrow::Cow, fmt, ops::Range};
+use std::{borrow::Cow, ops::Range};
 
 use bytes::Bytes;
-use serde::{
-    Deserialize, Deserializer,
-    de::{MapAccess, Visitor},
-};
+use serde::Deserialize;
 use serde_json::value::RawValue;
 
 use super::error::ApiError;
 use crate::{
-    digest::Digest,
-    engine::asked::{Asked, Caller, Hints, NotAlone},
+    api::fields::{Fields, kind_of, utf8},
+    engine::{
+        asked::{Asked, Caller, Hints, NotAlone},
+        dialect::Dialect,
+    },
 };
 
 /// Fields that cannot change the answer's words: they are left out of the context.
 const IRRELEVANT: [&str; 7] =
     ["messages", "stream", "stream_options", "user", "safety_identifier", "metadata", "prompt_cache_key"];
-
-/// The top level of the request, in the order it was written.
-struct Fields<'a>(Vec<(Cow<'a, str>, &'a RawValue)>);
-
-impl<'de: 'a, 'a> Deserialize<'de> for Fields<'a> {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        struct Top<'a>(std::marker::PhantomData<&'a ()>);
-        impl<'de: 'a, 'a> Visitor<'de> for Top<'a> {
-            type Value = Fields<'a>;
-
-            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                f.write_str("a JSON object")
-            }
-
-            fn visit_map<M: MapAccess<'de>>(self, mut map: M) -> Result<Self::Value, M::Error> {
-                let mut fields = Vec::with_capacity(8);
-                while let Some(field) = map.next_entry::<Name<'a>, &'a RawValue>()? {
-                    fields.push((field.0.0, field.1));
-                }
-                Ok(Fields(fields))
-            }
-        }
-        deserializer.deserialize_map(Top(std::marker::PhantomData))
-    }
-}
-
-/// A key, borrowed where it has no escapes.
-#[derive(Deserialize)]
-struct Name<'a>(#[serde(borrow)] Cow<'a, str>);
 
 /// A message, as far as the cache cares.
 #[derive(Deserialize)]
@@ -68,55 +39,14 @@ struct Part<'a> {
     text: Option<Cow<'a, str>>,
 }
 
-impl<'a> Fields<'a> {
-    /// The last value of a name: of duplicates the last one counts, as in most JSON readers.
-    fn get(&self, name: &str) -> Option<&'a RawValue> {
-        self.0.iter().rev().find(|(key, _)| key == name).map(|(_, value)| *value).filter(|value| value.get() != "null")
-    }
-
-    /// Of two `messages` a provider may answer the one that we did not read: nobody could say what a cached answer is about.
-    fn once_each(&self) -> Result<(), ApiError> {
-        for name in ["messages", "model", "stream"] {
-            if self.0.iter().filter(|(key, _)| key == name).count() > 1 {
-                let message = format!("Duplicate parameter: '{name}' may be given once.");
-                return Err(ApiError::invalid(Some(name), Some("duplicate_parameter"), message));
-            }
-        }
-        Ok(())
-    }
-
-    fn flag(&self, name: &'static str) -> Result<bool, ApiError> {
-        match self.get(name).map(RawValue::get) {
-            None | Some("false") => Ok(false),
-            Some("true") => Ok(true),
-            Some(other) => Err(ApiError::wrong_type(name, "a boolean", kind_of(other))),
-        }
-    }
-
-    fn text(&self, name: &'static str) -> Option<Cow<'a, str>> {
-        serde_json::from_str::<Name>(self.get(name)?.get()).ok().map(|name| name.0)
-    }
-
-    /// Everything that can change the answer beside the last question, in an order that does not depend on the client.
-    fn context(&self, conversation: &[&[u8]]) -> Digest {
-        let mut relevant: Vec<_> = self.0.iter().filter(|(name, _)| !IRRELEVANT.contains(&&**name)).collect();
-        relevant.sort_by(|a, b| a.0.cmp(&b.0));
-        let fields = relevant.iter().flat_map(|(name, value)| [name.as_bytes(), value.get().as_bytes()]);
-        Digest::of(fields.chain(conversation.iter().copied()))
-    }
-}
-
 /// Reads a request. `known` says which model names are served.
 ///
 /// # Errors
 /// The error that OpenAI would answer with.
 pub fn read(body: Bytes, caller: Caller, hints: Hints, known: &[String]) -> Result<Asked, ApiError> {
-    let text = std::str::from_utf8(&body).map_err(|_| unreadable("it is not UTF-8"))?;
-    let fields: Fields<'_> = serde_json::from_str(text).map_err(|error| match kind_of(text) {
-        "an object" => unreadable(&error.to_string()),
-        other => unreadable(&format!("it is {other}, not an object")),
-    })?;
-    fields.once_each()?;
+    let text = utf8(&body)?;
+    let fields = Fields::read(text)?;
+    fields.once_each(&["messages", "model", "stream"])?;
     let model = model(&fields, text, known)?;
     let (stream, several) = (fields.flag("stream")?, several(&fields)?);
     let include_usage = include_usage(&fields)?;
@@ -131,22 +61,18 @@ pub fn read(body: Bytes, caller: Caller, hints: Hints, known: &[String]) -> Resu
         .user
         .or_else(|| fields.text("safety_identifier").or_else(|| fields.text("user")).map(|u| u.as_ref().into()));
     Ok(Asked {
+        dialect: Dialect::OpenAi,
         model,
         stream,
         include_usage,
         ask_usage: stream && fields.get("stream_options").is_none(),
-        context: fields.context(&conversation.rest),
+        context: fields.context(&[], &IRRELEVANT, &conversation.rest),
         text: conversation.question,
         not_alone,
         caller: Caller { user, ..caller },
         hints,
         body: body.clone(),
     })
-}
-
-fn unreadable(why: &str) -> ApiError {
-    let message = format!("We could not parse the JSON body of your request: {why}.");
-    ApiError::invalid(None, None, message)
 }
 
 fn model(fields: &Fields<'_>, text: &str, known: &[String]) -> Result<Range<usize>, ApiError> {
@@ -193,13 +119,8 @@ struct Conversation<'a> {
 impl<'a> Conversation<'a> {
     fn read(fields: &Fields<'a>) -> Result<Self, ApiError> {
         const MESSAGES: &str = "messages";
-        let Some(raw) = fields.get(MESSAGES) else {
-            let message = "Missing required parameter: 'messages'.";
-            return Err(ApiError::invalid(Some(MESSAGES), Some("missing_required_parameter"), message));
-        };
         let expected = "an array of objects";
-        let messages: Vec<&RawValue> = serde_json::from_str(raw.get())
-            .map_err(|_| ApiError::wrong_type(MESSAGES, expected, kind_of(raw.get())))?;
+        let messages = fields.objects(MESSAGES)?;
         let mut rest: Vec<_> = messages.iter().map(|message| message.get().as_bytes()).collect();
         let (mut tool_call, mut last) = (false, None);
         for message in &messages {
@@ -216,11 +137,8 @@ impl<'a> Conversation<'a> {
             tool_call |= message.tool_calls.is_some() || role == "tool" || role == "function";
             last = Some(message);
         }
-        let Some(last) = last else {
-            let message = "Invalid 'messages': empty array. Expected an array with minimum length 1.";
-            return Err(ApiError::invalid(Some(MESSAGES), Some("empty_array"), message));
-        };
-        let question = (last.role.as_deref() == Some("user")).then(|| last.content.and_then(plain_text)).flatten();
+        let question = last.filter(|last: &Message<'_>| last.role.as_deref() == Some("user"));
+        let question = question.and_then(|last| plain_text(last.content?));
         let not_alone = question.is_none().then_some(NotAlone::NotAQuestion);
         if question.is_some() {
             rest.pop();
@@ -254,19 +172,6 @@ fn plain_text(content: &RawValue) -> Option<String> {
     match parts.as_slice() {
         [Part { kind, text: Some(text) }] if kind == "text" => Some(text.clone().into_owned()),
         _ => None,
-    }
-}
-
-/// What a piece of JSON is, in OpenAI's words.
-fn kind_of(json: &str) -> &'static str {
-    match json.trim_start().as_bytes().first() {
-        Some(b'"') => "a string",
-        Some(b'{') => "an object",
-        Some(b'[') => "an array",
-        Some(b't' | b'f') => "a boolean",
-        Some(b'n') => "null",
-        Some(b'-' | b'0'..=b'9') => "a number",
-        _ => "not JSON",
     }
 }
 

@@ -81,7 +81,13 @@ pub(super) fn house(setting: Setting<'_>, files: &Files) -> Result<House, String
             trail: None,
         };
         let engine = node::start(parts, tasks);
-        Chat { engine, keys: Keys::new(Vec::new()), models: vec![MODEL.into()], largest: settings.limits.body }
+        Chat {
+            engine,
+            keys: Keys::new(Vec::new()),
+            models: vec![MODEL.into()],
+            largest: settings.limits.body,
+            embedder: None,
+        }
     };
     let nodes = registries.iter().map(start).collect();
     let names: Vec<_> = plan.models.iter().map(|model| model.name.clone()).collect();

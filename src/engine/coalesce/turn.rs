@@ -99,7 +99,7 @@ impl LeadTurn {
     }
 
     async fn serve(mut self, entry: &Entry) {
-        let origin = Origin { source: Source::Coalesced, model: Some(entry.model.clone()), age: None };
+        let origin = Origin::of(Source::Coalesced, Some(entry.model.clone()));
         self.writer.begin(origin);
         entry.chunks.iter().for_each(|chunk| self.writer.push(entry.shape, chunk.clone()));
         self.land(std::future::ready(())).await;

@@ -177,6 +177,24 @@ impl Cascade {
         filled
     }
 
+    /// How many tokens the prompt of a question has, by the first model in the order of the day that counts.
+    ///
+    /// # Errors
+    /// The most telling failure. Safe to drop.
+    pub async fn count(&self, asked: &Asked, within: Duration) -> Result<u64, Failure> {
+        self.follow_knobs();
+        let (course, deadline) = (self.course.load_full(), Instant::now() + within);
+        let mut told: Option<Failure> = None;
+        for &at in course.order(&self.dice) {
+            match self.lanes[at].count(asked, deadline).await {
+                Ok(tokens) => return Ok(tokens),
+                Err(failure) if !failure.class.may_pass() && !failure.is_untranslatable() => return Err(failure),
+                Err(failure) => told = Some(told.map_or(failure.clone(), |told| more_telling(Some(told), failure))),
+            }
+        }
+        Err(told.unwrap_or_else(|| Failure::new(Class::NotSent, course.why_nobody()).coded("no_model_allowed")))
+    }
+
     /// Takes over changed knobs and brings the breakers' gauges up to date. Every request does the former; a node that
     /// gets none does both from time to time.
     pub fn keep_up(&self) {

@@ -15,6 +15,7 @@ use super::{
     pool::{Full, Pool},
     prices::Prices,
     retry::Credit,
+    translated,
     usage::Usage,
 };
 use crate::{
@@ -63,6 +64,7 @@ pub(super) struct Lane {
     kind: Arc<dyn Model>,
     deadlines: Deadlines,
     prices: Prices,
+    clock: Clock,
 }
 
 impl Lane {
@@ -77,7 +79,7 @@ impl Lane {
         let ConfiguredModel { name, kind, pool, breaker, deadlines, prices } = model;
         let breaker = Breaker::new(name.clone(), breaker, metrics, dice, clock);
         let (pool, meters) = (Pool::new(&name, pool, metrics), Meters::new(&name, metrics));
-        Self { name, pool, breaker, credit: Credit::default(), meters, source, kind, deadlines, prices }
+        Self { name, pool, breaker, credit: Credit::default(), meters, source, kind, deadlines, prices, clock }
     }
 
     /// Whether this is the first model of the configuration.
@@ -108,11 +110,18 @@ impl Lane {
         }
     }
 
+    /// Has a prompt's tokens counted, in a place of the pool. It says nothing about the model's health.
+    pub(super) async fn count(&self, asked: &Asked, deadline: Instant) -> Result<u64, Failure> {
+        let _slot = self.pool.check_out(deadline).await.map_err(|full| self.full(full))?;
+        let (began, counting) = (Instant::now(), translated::count(&*self.kind, asked, &self.deadlines));
+        timeout_at(deadline, counting).await.map_err(|_| Stage::Deadline.overdue(began.elapsed()))?
+    }
+
     async fn answer(&self, errand: &mut Errand<'_>, begun: Instant) -> Result<Option<Usage>, Failure> {
-        let asking = self.kind.ask(errand.asked, &self.deadlines);
-        let reply =
-            timeout_at(errand.deadline, asking).await.map_err(|_| Stage::Deadline.overdue(begun.elapsed()))??;
-        errand.writer.begin(Origin { source: self.source, model: Some((&*self.name).into()), age: None });
+        let asking = translated::ask(&*self.kind, errand.asked, &self.deadlines, &self.name, self.clock.now());
+        let asking = timeout_at(errand.deadline, asking).await;
+        let (reply, lost) = asking.map_err(|_| Stage::Deadline.overdue(begun.elapsed()))??;
+        errand.writer.begin(Origin { lost, ..Origin::of(self.source, Some((&*self.name).into())) });
         match reply {
             Reply::Body(body) => {
                 let usage = Usage::find(&body);
@@ -139,7 +148,7 @@ impl Lane {
         let mut usage = None;
         while let Some(event) = next {
             let event: Bytes = event?;
-            usage = Usage::find(&event).or(usage);
+            usage = Usage::find(&event).map(|found| found.and(usage)).or(usage);
             errand.writer.push(Shape::Events, event);
             next = events.next().await;
         }
@@ -172,6 +181,8 @@ fn evidence(failure: &Failure, errand: &Errand<'_>) -> Outcome {
     let ours = errand.time_left().is_zero() && !errand.writer.has_begun();
     match failure {
         _ if ours => Outcome::Abandoned,
+        // Nothing was sent.
+        failure if failure.is_untranslatable() => Outcome::Abandoned,
         Failure { class, retry_after: Some(wait), .. } if class.is_throttle() => Outcome::AskedToWait(*wait),
         Failure { class, .. } if class.is_ill_health() => Outcome::Failed,
         _ => Outcome::Answered,

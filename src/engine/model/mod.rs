@@ -9,7 +9,6 @@ pub mod bedrock;
 pub mod breaker;
 pub mod cascade;
 pub mod codes;
-mod completion;
 pub mod configured;
 mod course;
 mod deadline;
@@ -23,7 +22,8 @@ pub mod retry;
 pub mod simulated;
 pub mod sse;
 #[cfg(test)]
-mod testing;
+pub(super) mod testing;
+pub mod translated;
 pub mod usage;
 
 use std::{pin::Pin, time::Duration};
@@ -32,7 +32,7 @@ use async_trait::async_trait;
 use bytes::Bytes;
 use futures_util::Stream;
 
-use super::asked::Asked;
+use super::{asked::Asked, dialect::Dialect};
 use failure::Failure;
 
 /// The events of a streamed answer, each its JSON without framing; the stream ends after the provider's proper end and
@@ -78,4 +78,20 @@ pub trait Model: Send + Sync {
     /// A [`Failure`] with its class; the provider's own words are for logs only. Safe to drop at any await: dropping the
     /// future or the events ends the upstream request and frees its connection.
     async fn ask(&self, asked: &Asked, deadlines: &Deadlines) -> Result<Reply, Failure>;
+
+    /// The format in which it wants to be asked a question that came in `asked`: the same where it speaks it. Its replies
+    /// are in the format it was asked in.
+    fn speaks(&self, asked: Dialect) -> Dialect {
+        let _ = asked;
+        Dialect::OpenAi
+    }
+
+    /// How many tokens the prompt of a question has; it is not answered.
+    ///
+    /// # Errors
+    /// An untranslatable [`Failure`] from models that do not count for others.
+    async fn count(&self, asked: &Asked, deadlines: &Deadlines) -> Result<u64, Failure> {
+        let _ = (asked, deadlines);
+        Err(Failure::untranslatable("the model behind this request does not count tokens"))
+    }
 }

@@ -191,5 +191,25 @@ mod tests {
             let pieces = ends.windows(2).map(|pair| &bytes[pair[0]..pair[1]]);
             prop_assert_eq!(split(pieces), split([bytes]));
         }
+
+        #[test]
+        fn no_bytes_make_the_splitter_panic_or_invent_data(
+            pieces in prop::collection::vec(prop::collection::vec(prop_oneof![
+                any::<u8>(), Just(b'\r'), Just(b'\n'), Just(b':'), Just(b'd'), Just(0xEF),
+            ], 0..40), 0..12),
+        ) {
+            let mut splitter = Splitter::default();
+            let (mut came, mut told) = (0, 0);
+            for piece in pieces {
+                came += piece.len();
+                splitter.push(piece.into());
+                while let Some(event) = splitter.next_event().expect("short events") {
+                    prop_assert!(!event.is_empty());
+                    told += event.len();
+                }
+            }
+            told += splitter.finish().expect("short events").map_or(0, |event| event.len());
+            prop_assert!(told <= came);
+        }
     }
 }

@@ -16,6 +16,7 @@ pub(crate) fn asked(question: &str) -> Asked {
     let body = Bytes::from(body.to_string());
     let name = memchr::memmem::find(&body, b"\"m\"").expect("the model's name");
     Asked {
+        dialect: crate::engine::dialect::Dialect::OpenAi,
         model: name..name + 3,
         body,
         stream: false,

@@ -16,14 +16,21 @@ pub struct Usage {
     pub cache_write: u64,
 }
 
-#[derive(Deserialize)]
+/// The words of every format; a provider uses those of one.
+#[derive(Default, Deserialize)]
+#[serde(default)]
 struct Reported {
-    #[serde(default)]
-    prompt_tokens: u64,
-    #[serde(default)]
-    completion_tokens: u64,
-    #[serde(default)]
+    prompt_tokens: Option<u64>,
+    completion_tokens: Option<u64>,
     prompt_tokens_details: Option<Details>,
+    #[serde(rename = "inputTokens", alias = "input_tokens")]
+    input: Option<u64>,
+    #[serde(rename = "outputTokens", alias = "output_tokens")]
+    output: Option<u64>,
+    #[serde(rename = "cacheReadInputTokens", alias = "cache_read_input_tokens")]
+    read: Option<u64>,
+    #[serde(rename = "cacheWriteInputTokens", alias = "cache_creation_input_tokens")]
+    written: Option<u64>,
 }
 
 #[derive(Default, Deserialize)]
@@ -45,12 +52,27 @@ impl Usage {
         let value = after.trim_ascii_start().strip_prefix(b":")?;
         let reported = serde_json::Deserializer::from_slice(value).into_iter::<Option<Reported>>().next()?.ok()??;
         let details = reported.prompt_tokens_details.unwrap_or_default();
+        let cache_read = details.cached_tokens.or(reported.read).unwrap_or(0);
+        let cache_write = details.cache_write_tokens.or(reported.written).unwrap_or(0);
+        // OpenAI counts cached tokens as part of the prompt, Bedrock and Anthropic beside it.
+        let apart = reported.input.unwrap_or(0).saturating_add(cache_read).saturating_add(cache_write);
         Some(Self {
-            prompt: reported.prompt_tokens,
-            completion: reported.completion_tokens,
-            cache_read: details.cached_tokens.unwrap_or(0),
-            cache_write: details.cache_write_tokens.unwrap_or(0),
+            prompt: reported.prompt_tokens.unwrap_or(if reported.input.is_some() { apart } else { 0 }),
+            completion: reported.completion_tokens.or(reported.output).unwrap_or(0),
+            cache_read,
+            cache_write,
         })
+    }
+
+    /// Together with what the same answer said before: some tell what went in at the beginning and what came out at the end.
+    pub fn and(self, before: Option<Self>) -> Self {
+        let before = before.unwrap_or_default();
+        Self {
+            prompt: self.prompt.max(before.prompt),
+            completion: self.completion.max(before.completion),
+            cache_read: self.cache_read.max(before.cache_read),
+            cache_write: self.cache_write.max(before.cache_write),
+        }
     }
 }
 
@@ -64,6 +86,16 @@ mod tests {
             "prompt_tokens_details":{"cached_tokens":1024,"audio_tokens":0}},"id":"x"}"#;
         let usage = Usage { prompt: 1_200, completion: 40, cache_read: 1_024, cache_write: 0 };
         assert_eq!(Usage::find(body), Some(usage));
+    }
+
+    #[test]
+    fn every_format_says_it_in_its_own_words() {
+        let usage = Some(Usage { prompt: 16, completion: 2, cache_read: 4, cache_write: 3 });
+        let converse = br#"{"metadata":{"usage":{"inputTokens":9,"outputTokens":2,"totalTokens":11,"cacheReadInputTokens":4,"cacheWriteInputTokens":3}}}"#;
+        assert_eq!(Usage::find(converse), usage);
+        let begun = Usage::find(br#"{"type":"message_start","message":{"usage":{"input_tokens":9,"cache_read_input_tokens":4,"cache_creation_input_tokens":3,"output_tokens":1}}}"#);
+        let ended = Usage::find(br#"{"type":"message_delta","usage":{"output_tokens":2}}"#).expect("usage");
+        assert_eq!(Some(ended.and(begun)), usage);
     }
 
     #[test]

@@ -6,8 +6,7 @@
 use bytes::Bytes;
 use serde_json::Value;
 
-/// Where the words of an event are.
-const WORDS: &str = "/choices/0/delta/content";
+use crate::engine::completion::words_of_event;
 
 /// Fewer events that say the same. Those that are not plain words of a first choice stay as they are.
 pub(super) fn compact(events: &[Bytes]) -> Vec<Bytes> {
@@ -15,9 +14,10 @@ pub(super) fn compact(events: &[Bytes]) -> Vec<Bytes> {
     let mut open: Option<Open> = None;
     for event in events {
         match (open.as_mut(), words_of(event)) {
-            (Some(run), Some((frame, words))) if run.frame == frame => run.extend(&words),
-            (_, Some((frame, words))) => {
-                compacted.extend(open.replace(Open { first: event.clone(), frame, words, events: 1 }).map(Open::close));
+            (Some(run), Some((frame, _, words))) if run.frame == frame => run.extend(&words),
+            (_, Some((frame, path, words))) => {
+                let run = Open { first: event.clone(), frame, path, words, events: 1 };
+                compacted.extend(open.replace(run).map(Open::close));
             }
             (_, None) => {
                 compacted.extend(open.take().map(Open::close));
@@ -35,6 +35,8 @@ struct Open {
     first: Bytes,
     /// What they share: the event without its words.
     frame: Value,
+    /// Where the words belong.
+    path: &'static str,
     words: String,
     events: usize,
 }
@@ -46,7 +48,7 @@ impl Open {
     }
 
     fn close(mut self) -> Bytes {
-        match self.frame.pointer_mut(WORDS) {
+        match self.frame.pointer_mut(self.path) {
             Some(words) if self.events > 1 => {
                 *words = self.words.into();
                 self.frame.to_string().into()
@@ -57,13 +59,18 @@ impl Open {
 }
 
 /// An event without its words, and them; `None` when it has none, or several choices.
-fn words_of(event: &Bytes) -> Option<(Value, String)> {
+fn words_of(event: &Bytes) -> Option<(Value, &'static str, String)> {
     let mut frame: Value = serde_json::from_slice(event).ok()?;
-    if frame.get("choices")?.as_array()?.len() != 1 {
+    if frame.get("choices").is_some_and(|choices| choices.as_array().is_none_or(|choices| choices.len() != 1)) {
         return None;
     }
-    match frame.pointer_mut(WORDS)?.take() {
-        Value::String(words) => Some((frame, words)),
+    let (path, _) = words_of_event(&frame)?;
+    // Converse pads its events to lengths that tell nothing.
+    if let Some(Value::Object(delta)) = frame.get_mut("contentBlockDelta") {
+        delta.remove("p");
+    }
+    match frame.pointer_mut(path)?.take() {
+        Value::String(words) => Some((frame, path, words)),
         _ => None,
     }
 }
@@ -90,7 +97,28 @@ mod tests {
         let kept = compact(&[role.clone(), a, b, c, end.clone(), usage.clone()]);
         let said: Value = serde_json::from_slice(&kept[1]).expect("JSON");
         assert_eq!((kept.len(), &kept[0], &kept[2], &kept[3]), (4, &role, &end, &usage));
-        assert_eq!((said.pointer(WORDS), &said["x_new"]), (Some(&json!("Naruto is 忍者")), &json!(1)));
+        assert_eq!(
+            (said.pointer("/choices/0/delta/content"), &said["x_new"]),
+            (Some(&json!("Naruto is 忍者")), &json!(1))
+        );
+    }
+
+    #[test]
+    fn the_words_of_one_block_become_one_event_in_every_format() {
+        let converse = |at: u64, text: &str, p: &str| {
+            json!({ "contentBlockDelta": { "contentBlockIndex": at, "delta": { "text": text }, "p": p } })
+                .to_string()
+                .into()
+        };
+        let kept = compact(&[converse(0, "Na", "ab"), converse(0, "ruto", "abc"), converse(1, "x", "a")]);
+        let said: Value = serde_json::from_slice(&kept[0]).expect("JSON");
+        assert_eq!((kept.len(), &said["contentBlockDelta"]["delta"]["text"]), (2, &json!("Naruto")));
+        let messages = |text: &str| -> Bytes {
+            json!({ "type": "content_block_delta", "index": 0, "delta": { "type": "text_delta", "text": text } })
+                .to_string()
+                .into()
+        };
+        assert_eq!(compact(&[messages("Na"), messages("ruto")]), [messages("Naruto")]);
     }
 
     #[test]

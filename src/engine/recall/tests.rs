@@ -123,6 +123,7 @@ impl Node {
 
     pub(super) fn asked(&self, text: &str) -> Asked {
         Asked {
+            dialect: crate::engine::dialect::Dialect::OpenAi,
             body: Bytes::new(),
             model: 0..0,
             stream: false,
@@ -541,7 +542,8 @@ async fn what_may_quote_a_sales_price_does_not_outlive_it_not_even_stale() {
     node.keep(&node.question(other)).await;
     let spoken = node.question("Recommend manga like Demon Slayer with its price");
     let fill = node.recall.begin(&spoken).await;
-    let body = completion::say("Its box set is only ¥8,980 now.", "1", Timestamp(0));
+    let body =
+        completion::say(crate::engine::dialect::Dialect::OpenAi, "Its box set is only ¥8,980 now.", "1", Timestamp(0));
     node.recall.remember(&spoken, fill, "primary", Shape::Body, vec![body]);
     settle().await;
     assert_eq!(source(node.ask(priced).await), Some(Source::Exact));
@@ -559,7 +561,7 @@ async fn answers_that_quote_a_price_have_a_tag_of_their_own_and_can_be_made_void
     {
         let question = node.question(text);
         let fill = node.recall.begin(&question).await;
-        let body = completion::say(answer, "1", Timestamp(0));
+        let body = completion::say(crate::engine::dialect::Dialect::OpenAi, answer, "1", Timestamp(0));
         node.recall.remember(&question, fill, "primary", Shape::Body, vec![body]);
         settle().await;
         assert_eq!(source(node.ask(text).await), Some(Source::Exact));

@@ -31,7 +31,7 @@ use crate::{
 };
 
 fn answer(text: &str) -> Vec<Bytes> {
-    vec![say(text, "1", Timestamp(0))]
+    vec![say(crate::engine::dialect::Dialect::OpenAi, text, "1", Timestamp(0))]
 }
 
 impl Node {

@@ -21,6 +21,7 @@ pub(super) fn shop() -> &'static Understanding {
 
 fn asked(text: &str) -> Asked {
     Asked {
+        dialect: crate::engine::dialect::Dialect::OpenAi,
         body: Bytes::new(),
         model: 0..0,
         stream: false,

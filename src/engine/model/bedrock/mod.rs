@@ -1,78 +1,144 @@
-//! Bedrock as a model: OpenAI's chat completions in and out, Converse in between.
+//! Bedrock as a model. It speaks Converse; a model of Anthropic's also speaks its maker's format, and every model its own,
+//! both through InvokeModel. Bodies and events pass as they are; only a cache point is added where the operator wants one.
 
-mod conversation;
+mod prepare;
 
 use std::time::Duration;
 
 use async_trait::async_trait;
+use base64::{Engine as _, prelude::BASE64_STANDARD};
 use bytes::Bytes;
 use futures_util::stream;
+use serde::Deserialize;
+use serde_json::json;
 
 use super::{
     Deadlines, Events, Model, Reply,
-    completion::Completion,
     deadline::{Stage, within},
     failure::{Class, Failure},
-    usage::Usage,
 };
 use crate::{
     aws::{
         account::Account,
-        bedrock::{self, Part, Parts, Runtime, Tokens, Trouble},
+        bedrock::{self, Frames, Runtime, Trouble},
     },
-    clock::Clock,
-    engine::asked::Asked,
+    engine::{asked::Asked, dialect::Dialect},
 };
 
 /// One model of Bedrock.
 pub struct Bedrock {
     runtime: Runtime,
-    model: String,
+    is_anthropic: bool,
     cache_point: bool,
-    clock: Clock,
 }
 
 impl Bedrock {
     /// The model with this id or inference profile; its system prompt is kept in the prompt cache if `cache_point` says so.
-    pub fn new(account: &Account, model: &str, cache_point: bool, connect: Duration, clock: Clock) -> Self {
-        Self { runtime: Runtime::new(account, model, connect), model: model.to_owned(), cache_point, clock }
+    pub fn new(account: &Account, model: &str, cache_point: bool, connect: Duration) -> Self {
+        let is_anthropic = model.contains("anthropic.");
+        Self { runtime: Runtime::new(account, model, connect), is_anthropic, cache_point }
     }
 
-    fn completion(&self, asked: &Asked) -> Completion {
-        Completion::new(&self.model, self.clock.now().seconds(), asked.text.as_bytes())
+    /// The body to send: the one that came, but for what an operator's wish or another door adds to it.
+    fn body(&self, asked: &Asked) -> Result<Bytes, Failure> {
+        match asked.dialect {
+            Dialect::Converse if self.cache_point => Ok(prepare::with_cache_point(&asked.body)),
+            Dialect::Messages => prepare::invocation(&asked.body),
+            _ => Ok(asked.body.clone()),
+        }
     }
 }
 
 #[async_trait]
 impl Model for Bedrock {
     async fn ask(&self, asked: &Asked, deadlines: &Deadlines) -> Result<Reply, Failure> {
-        let mut conversation = conversation::read(&asked.body)?;
-        conversation.cache_point = self.cache_point;
-        let completion = self.completion(asked);
+        let (body, converses) = (self.body(asked)?, asked.dialect == Dialect::Converse);
         if asked.stream {
-            let asking = self.runtime.converse_stream(conversation);
-            let parts = within(deadlines.head, Stage::Head, asking).await?.map_err(failure)?;
-            return Ok(Reply::Events(events(Telling::new(parts, completion, *deadlines))));
+            let asking = async {
+                match converses {
+                    true => self.runtime.converse_stream(body).await,
+                    false => self.runtime.invoke_stream(body).await,
+                }
+            };
+            let frames = within(deadlines.head, Stage::Head, asking).await?.map_err(failure)?;
+            return Ok(Reply::Events(events(Telling::new(frames, asked.dialect, *deadlines))));
         }
-        let asking = self.runtime.converse(conversation);
+        let asking = async {
+            match converses {
+                true => self.runtime.converse(body).await,
+                false => self.runtime.invoke(body).await,
+            }
+        };
         let answer = within(deadlines.whole, Stage::WholeBody, asking).await?.map_err(failure)?;
-        Ok(Reply::Body(completion.body(&answer.text, finish(&answer.stop), &usage(answer.tokens))))
+        check(&answer, asked.dialect)?;
+        Ok(Reply::Body(answer))
+    }
+
+    fn speaks(&self, asked: Dialect) -> Dialect {
+        match asked {
+            Dialect::Messages if self.is_anthropic => Dialect::Messages,
+            Dialect::Native => Dialect::Native,
+            _ => Dialect::Converse,
+        }
+    }
+
+    async fn count(&self, asked: &Asked, deadlines: &Deadlines) -> Result<u64, Failure> {
+        #[derive(Deserialize)]
+        #[serde(rename_all = "camelCase")]
+        struct Counted {
+            input_tokens: u64,
+        }
+        let input = match asked.dialect {
+            Dialect::Converse => json!({ "converse": prepare::countable(&asked.body)? }),
+            _ => json!({ "invokeModel": { "body": BASE64_STANDARD.encode(self.body(asked)?) } }),
+        };
+        let counting = self.runtime.count(json!({ "input": input }).to_string().into());
+        let counted = within(deadlines.whole, Stage::WholeBody, counting).await?.map_err(failure)?;
+        let counted: Result<Counted, _> = serde_json::from_slice(&counted);
+        counted.map(|counted| counted.input_tokens).map_err(|_| garbage("there is no number of tokens in it"))
     }
 }
 
-/// A stream that is told on in OpenAI's events.
+/// Whether a body is an answer at all.
+fn check(answer: &Bytes, dialect: Dialect) -> Result<(), Failure> {
+    #[derive(Deserialize)]
+    struct Answer {
+        output: Option<serde::de::IgnoredAny>,
+        content: Option<serde::de::IgnoredAny>,
+    }
+    if dialect == Dialect::Native {
+        return Ok(());
+    }
+    match serde_json::from_slice::<Answer>(answer) {
+        Ok(Answer { output: None, content: None }) => Err(garbage("it has neither output nor content")),
+        Ok(_) => Ok(()),
+        Err(error) => Err(garbage(&format!("it is not JSON: {error}"))),
+    }
+}
+
+fn garbage(what: &str) -> Failure {
+    Failure::new(Class::Garbage, format!("Bedrock's answer cannot be used: {what}")).coded("not_an_answer")
+}
+
+/// A stream as it is told on.
 struct Telling {
-    parts: Parts,
-    completion: Completion,
+    frames: Frames,
+    dialect: Dialect,
     deadlines: Deadlines,
+    received: usize,
     begun: bool,
     stopped: bool,
     ended: bool,
 }
 
+/// A stream longer than this is no answer.
+const LONGEST: usize = 16 << 20;
+
 impl Telling {
-    fn new(parts: Parts, completion: Completion, deadlines: Deadlines) -> Self {
-        Self { parts, completion, deadlines, begun: false, stopped: false, ended: false }
+    fn new(frames: Frames, dialect: Dialect, deadlines: Deadlines) -> Self {
+        // A format that we do not know has no end that we could wait for.
+        let stopped = dialect == Dialect::Native;
+        Self { frames, dialect, deadlines, received: 0, begun: false, stopped, ended: false }
     }
 
     async fn next(&mut self) -> Option<Result<Bytes, Failure>> {
@@ -89,19 +155,30 @@ impl Telling {
             false => (self.deadlines.first_token, Stage::FirstToken),
             true => (self.deadlines.between, Stage::NextEvent),
         };
-        let part = within(span, stage, self.parts.next()).await?.map_err(failure)?;
-        let first = !std::mem::replace(&mut self.begun, true);
-        Ok(match part {
-            Some(Part::Text(text)) if first => Some(self.completion.opening(&text)),
-            Some(Part::Text(text)) => Some(self.completion.piece(&text)),
-            Some(Part::Stop(reason)) => {
-                self.stopped = true;
-                Some(self.completion.closing(finish(&reason)))
-            }
-            Some(Part::Tokens(tokens)) => Some(self.completion.usage(&usage(tokens))),
-            None if self.stopped => None,
-            None => return Err(Failure::new(Class::Cut, "the stream ended before the answer did").coded("early_end")),
-        })
+        let frame = within(span, stage, self.frames.next()).await?.map_err(failure)?;
+        let Some((kind, payload)) = frame else {
+            let early = || Failure::new(Class::Cut, "the stream ended before the answer did").coded("early_end");
+            return if self.stopped && self.begun { Ok(None) } else { Err(early()) };
+        };
+        self.begun = true;
+        self.received += payload.len();
+        if self.received > LONGEST {
+            return Err(garbage(&format!("its stream is longer than {LONGEST} bytes")));
+        }
+        let event = match self.dialect {
+            Dialect::Converse => named(&kind, &payload),
+            _ => unwrapped(&payload)?,
+        };
+        self.stopped |= self.is_last(&kind, &event);
+        Ok(Some(event))
+    }
+
+    fn is_last(&self, kind: &str, event: &[u8]) -> bool {
+        match self.dialect {
+            Dialect::Converse => kind == "messageStop",
+            Dialect::Messages => memchr::memmem::find(event, b"\"message_stop\"").is_some(),
+            _ => false,
+        }
     }
 }
 
@@ -110,19 +187,21 @@ fn events(telling: Telling) -> Events {
     Box::pin(stream::unfold(telling, |mut telling| async { Some((telling.next().await?, telling)) }))
 }
 
-/// OpenAI counts cached tokens as part of the prompt, Bedrock beside it.
-fn usage(tokens: Tokens) -> Usage {
-    let Tokens { input, output, cache_read, cache_write } = tokens;
-    Usage { prompt: input + cache_read + cache_write, completion: output, cache_read, cache_write }
+/// An event of Converse's with its name: `{"messageStart":{…}}`.
+fn named(kind: &str, payload: &[u8]) -> Bytes {
+    let name = serde_json::Value::from(kind).to_string();
+    [b"{", name.as_bytes(), b":", payload, b"}"].concat().into()
 }
 
-fn finish(stop: &str) -> &'static str {
-    match stop {
-        "max_tokens" | "model_context_window_exceeded" => "length",
-        "content_filtered" | "guardrail_intervened" => "content_filter",
-        "tool_use" => "tool_calls",
-        _ => "stop",
+/// What a `chunk` carries: `{"bytes":"…"}`.
+fn unwrapped(payload: &[u8]) -> Result<Bytes, Failure> {
+    #[derive(Deserialize)]
+    struct Chunk {
+        bytes: String,
     }
+    let chunk = serde_json::from_slice::<Chunk>(payload).ok();
+    let bytes = chunk.and_then(|chunk| BASE64_STANDARD.decode(chunk.bytes).ok());
+    bytes.map(Bytes::from).ok_or_else(|| garbage("a chunk of its stream is not in base64"))
 }
 
 fn failure(trouble: Trouble) -> Failure {
@@ -173,11 +252,5 @@ mod tests {
             assert_eq!(class(bedrock::Stage::Service, code), expected, "{code}");
         }
         assert_eq!(class(bedrock::Stage::Connection, ""), Class::Connect);
-    }
-
-    #[test]
-    fn cached_tokens_are_part_of_the_prompt() {
-        let tokens = Tokens { input: 30, output: 7, cache_read: 1_000, cache_write: 200 };
-        assert_eq!(usage(tokens), Usage { prompt: 1_230, completion: 7, cache_read: 1_000, cache_write: 200 });
     }
 }

@@ -129,7 +129,7 @@ impl ModelSettings {
                 (Arc::new(Simulated::new(&*name, simulation.clone(), clock)), Some(simulation))
             }
             Kind::OpenAi(endpoint) => (Arc::new(OpenAi::new(endpoint, &deadlines, clock)?), None),
-            Kind::Bedrock(settings) => (settings.build(deadlines.connect, clock).await?, None),
+            Kind::Bedrock(settings) => (settings.build(deadlines.connect).await?, None),
         };
         let model = ConfiguredModel { name, kind, pool, breaker: Settings::default(), deadlines, prices };
         Ok(Built { model, simulation })
@@ -138,13 +138,13 @@ impl ModelSettings {
 
 impl BedrockSettings {
     #[cfg(feature = "aws")]
-    async fn build(self, connect: Duration, clock: Clock) -> Result<Arc<dyn Model>, String> {
+    async fn build(self, connect: Duration) -> Result<Arc<dyn Model>, String> {
         let account = aws::account::Account::open(&self.aws).await;
-        Ok(Arc::new(super::bedrock::Bedrock::new(&account, &self.model, self.cache_point, connect, clock)))
+        Ok(Arc::new(super::bedrock::Bedrock::new(&account, &self.model, self.cache_point, connect)))
     }
 
     #[cfg(not(feature = "aws"))]
-    async fn build(self, _: Duration, _: Clock) -> Result<Arc<dyn Model>, String> {
+    async fn build(self, _: Duration) -> Result<Arc<dyn Model>, String> {
         Err(aws::NOT_BUILT_IN.into())
     }
 }

@@ -19,12 +19,14 @@ use tokio::time::sleep;
 
 use super::{
     Deadlines, Events, Model, Reply,
-    completion::Completion,
     deadline::{Stage, within},
     failure::{Class, Failure},
     usage::Usage,
 };
-use crate::{clock::Clock, engine::asked::Asked};
+use crate::{
+    clock::Clock,
+    engine::{asked::Asked, dialect::completion::Completion},
+};
 use profile::{Fault, FaultKind};
 use prose::Prose;
 pub use simulation::Simulation;
@@ -79,6 +81,10 @@ impl Model for Simulated {
             Some(fault) => Err(fault.failure()),
             None => Ok(Reply::Body(answer.completion.body(&answer.prose.text, answer.prose.finish, &answer.usage))),
         }
+    }
+
+    async fn count(&self, asked: &Asked, _: &Deadlines) -> Result<u64, Failure> {
+        Ok(prose::tokens(&asked.body))
     }
 }
 

@@ -141,6 +141,7 @@ async fn vector(embedder: &dyn Embedder, text: &str) -> Result<Option<Vec<i8>>, 
 /// A request that says nothing but its text.
 fn request(text: &str) -> Asked {
     Asked {
+        dialect: crate::engine::dialect::Dialect::OpenAi,
         body: Bytes::new(),
         model: 0..0,
         stream: false,
