@@ -94,7 +94,7 @@ fn asked(text: &str) -> Asked {
         stream: false,
         include_usage: false,
         ask_usage: false,
-        caller: Caller { tenant: "shop".into(), user: None, tier: Tier::Anonymous },
+        caller: Caller { tenant: "shop".into(), user: None, tier: Tier::Anonymous, address: None },
         text: text.into(),
         context: Digest::of([&b"context"[..]]),
         not_alone: None,

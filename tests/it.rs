@@ -34,6 +34,8 @@ mod events;
 mod fleet;
 #[path = "it/licences.rs"]
 mod licences;
+#[path = "it/limits.rs"]
+mod limits;
 #[cfg(feature = "local-embedder")]
 #[path = "it/local_embedder.rs"]
 mod local_embedder;
@@ -60,6 +62,8 @@ mod schemas;
 mod sense;
 #[path = "it/serving.rs"]
 mod serving;
+#[path = "it/sockets.rs"]
+mod sockets;
 #[path = "it/status.rs"]
 mod status;
 #[path = "it/stores/mod.rs"]

@@ -153,7 +153,7 @@ impl Node {
             stream: false,
             include_usage: false,
             ask_usage: false,
-            caller: Caller { tenant: "bench".into(), user: None, tier: Tier::Registered },
+            caller: Caller { tenant: "bench".into(), user: None, tier: Tier::Registered, address: None },
             text: format!("How many volumes of {title} are there?"),
             context: Digest::of([]),
             not_alone: None,

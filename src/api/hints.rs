@@ -26,6 +26,10 @@ pub fn read(headers: &HeaderMap) -> Result<Hints, ApiError> {
     }
     hints.entities = text(headers, "x-banto-entities")?.map(|list| split(&list));
     hints.tags = text(headers, "x-banto-tags")?.map(|list| split(&list)).unwrap_or_default();
+    if let Some(within) = text(headers, "x-banto-within")? {
+        let span = within.parse::<TimeSpan>().map_err(|why| wrong("x-banto-within", &why))?;
+        hints.within = Some(span.0);
+    }
     if let Some(ttl) = text(headers, "x-banto-ttl")? {
         let span = ttl.parse::<TimeSpan>().map_err(|why| wrong("x-banto-ttl", &why))?;
         hints.ttl = Some(span.0);

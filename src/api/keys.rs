@@ -3,10 +3,11 @@
 //! A key is sent as it is (`Authorization: Bearer`, or `x-api-key` as Anthropic's clients do), or, when it has an access key
 //! id, never: then it is the secret that AWS's clients sign their requests with.
 
-use std::{collections::HashMap, fmt, sync::Arc};
+use std::{collections::HashMap, fmt, net::IpAddr, sync::Arc};
 
 use http::{HeaderMap, header::AUTHORIZATION};
 
+use super::address::{Peer, Trust};
 use crate::{
     digest::Digest,
     engine::asked::{Caller, Tier},
@@ -43,7 +44,10 @@ impl fmt::Debug for Key {
 /// The keys that are accepted. Of keys that are sent only digests are held, so that looking one up tells nothing about the
 /// others.
 #[derive(Clone, Default)]
-pub struct Keys(Arc<Held>);
+pub struct Keys {
+    held: Arc<Held>,
+    trust: Arc<Trust>,
+}
 
 #[derive(Default)]
 struct Held {
@@ -68,12 +72,17 @@ impl Keys {
                 held.signing.insert(id, (secret.into(), holder));
             }
         }
-        Self(Arc::new(held))
+        Self { held: Arc::new(held), trust: Arc::default() }
+    }
+
+    /// The same, believing these proxies what they say of a client's address.
+    pub fn trusting(self, trust: Trust) -> Self {
+        Self { trust: Arc::new(trust), ..self }
     }
 
     /// Whether nobody needs a key.
     pub fn is_open(&self) -> bool {
-        self.0.sent.is_empty()
+        self.held.sent.is_empty()
     }
 
     /// The caller behind a request's headers.
@@ -81,24 +90,52 @@ impl Keys {
     /// # Errors
     /// [`Unknown`] when keys are configured and none of them was sent.
     pub fn caller(&self, headers: &HeaderMap) -> Result<Caller, Unknown> {
+        self.holder_of(None, headers)
+    }
+
+    /// The caller behind a request that came from `peer`.
+    ///
+    /// # Errors
+    /// [`Unknown`], as for [`Keys::caller`].
+    pub fn caller_from(&self, head: &http::request::Parts) -> Result<Caller, Unknown> {
+        Ok(self.with_address(self.caller(&head.headers)?, head))
+    }
+
+    /// The same caller, with the address that the request came from.
+    pub fn with_address(&self, caller: Caller, head: &http::request::Parts) -> Caller {
+        let peer = head.extensions.get::<Peer>().map(|peer| peer.0.ip());
+        Caller { address: self.address(peer, &head.headers), ..caller }
+    }
+
+    /// The caller with this key, or with that of the headers.
+    ///
+    /// # Errors
+    /// [`Unknown`], as for [`Keys::caller`].
+    pub fn holder_of(&self, key: Option<&str>, headers: &HeaderMap) -> Result<Caller, Unknown> {
         if self.is_open() {
-            return Ok(Caller { tenant: "default".into(), user: user(headers), tier: Tier::Registered });
+            let tenant = "default".into();
+            return Ok(Caller { tenant, user: user(headers), tier: Tier::Registered, address: None });
         }
         let sent = || headers.get("x-api-key")?.to_str().ok();
-        let key = bearer(headers).or_else(sent).ok_or(Unknown { given: false })?;
-        let holder = self.0.sent.get(&Digest::of([key.as_bytes()])).ok_or(Unknown { given: true })?;
+        let key = key.or_else(|| bearer(headers)).or_else(sent).ok_or(Unknown { given: false })?;
+        let holder = self.held.sent.get(&Digest::of([key.as_bytes()])).ok_or(Unknown { given: true })?;
         Ok(of(holder, headers))
+    }
+
+    /// The client's address, as far as it can be believed.
+    pub fn address(&self, peer: Option<IpAddr>, headers: &HeaderMap) -> Option<IpAddr> {
+        self.trust.client(peer, headers)
     }
 
     /// The secret that requests with this access key id are signed with, and the caller behind it; `None` for an unknown id.
     pub fn signer(&self, access_key_id: &str, headers: &HeaderMap) -> Option<(Arc<str>, Caller)> {
-        let (secret, holder) = self.0.signing.get(access_key_id)?;
+        let (secret, holder) = self.held.signing.get(access_key_id)?;
         Some((secret.clone(), of(holder, headers)))
     }
 }
 
 fn of(holder: &Holder, headers: &HeaderMap) -> Caller {
-    Caller { tenant: holder.tenant.clone(), user: user(headers), tier: holder.tier }
+    Caller { tenant: holder.tenant.clone(), user: user(headers), tier: holder.tier, address: None }
 }
 
 fn user(headers: &HeaderMap) -> Option<Arc<str>> {

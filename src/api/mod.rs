@@ -3,6 +3,7 @@
 //! [`server`] takes connections; [`openai`], [`bedrock`] and [`anthropic`] speak to applications on the shortest path;
 //! everything else goes through the [`admin`] router.
 
+pub mod address;
 pub mod admin;
 pub mod anthropic;
 pub mod bedrock;
@@ -16,5 +17,6 @@ pub mod payload;
 mod reading;
 pub mod server;
 pub mod signature;
+pub mod socket;
 pub mod status;
 mod told;

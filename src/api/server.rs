@@ -1,20 +1,18 @@
 //! Connections: accepted, served, and let go at shutdown without cutting a request.
 
-use std::{future::Future, sync::Arc, time::Duration};
+use std::{future::Future, pin::pin, sync::Arc, time::Duration};
 
 use http::{Request, Response};
 use hyper::{body::Incoming, server::conn::http1, service::service_fn};
-use hyper_util::{
-    rt::{TokioIo, TokioTimer},
-    server::graceful::GracefulShutdown,
-};
+use hyper_util::rt::{TokioIo, TokioTimer};
 use tokio::{
     net::{TcpListener, TcpStream},
     sync::Semaphore,
 };
+use tokio_util::{sync::CancellationToken, task::TaskTracker};
 use tracing::{debug, warn};
 
-use super::payload::Payload;
+use super::{address::Peer, payload::Payload};
 use crate::tasks::Tasks;
 
 /// A client has this long to send a request's head.
@@ -31,7 +29,7 @@ pub trait Service: Send + Sync + 'static {
 
 /// Serves until shutdown begins, then lets the requests under way finish: at most `drain`.
 pub async fn serve<S: Service>(listener: TcpListener, service: Arc<S>, tasks: Tasks, drain: Duration) {
-    let (stopping, connections) = (tasks.stopping(), GracefulShutdown::new());
+    let (stopping, closing, open) = (tasks.stopping(), CancellationToken::new(), TaskTracker::new());
     let places = Arc::new(Semaphore::new(CONNECTIONS));
     loop {
         let Ok(place) = places.clone().acquire_owned().await else { break };
@@ -40,8 +38,8 @@ pub async fn serve<S: Service>(listener: TcpListener, service: Arc<S>, tasks: Ta
             () = stopping.cancelled() => break,
         };
         match accepted {
-            Ok((stream, _)) => {
-                let serving = connection(stream, service.clone(), &connections);
+            Ok((stream, peer)) => {
+                let serving = open.track_future(connection(stream, Peer(peer), service.clone(), closing.clone()));
                 tasks.spawn(async move {
                     serving.await;
                     drop(place);
@@ -55,28 +53,41 @@ pub async fn serve<S: Service>(listener: TcpListener, service: Arc<S>, tasks: Ta
         }
     }
     drop(listener);
-    if tokio::time::timeout(drain, connections.shutdown()).await.is_err() {
+    closing.cancel();
+    open.close();
+    if tokio::time::timeout(drain, open.wait()).await.is_err() {
         warn!(after = ?drain, "Requests were still under way at the end of the drain time; they are cut.");
     }
 }
 
 fn connection<S: Service>(
     stream: TcpStream,
+    peer: Peer,
     service: Arc<S>,
-    connections: &GracefulShutdown,
+    closing: CancellationToken,
 ) -> impl Future<Output = ()> + Send + use<S> {
     let _ = stream.set_nodelay(true);
-    let handler = service_fn(move |request| {
+    let handler = service_fn(move |mut request: Request<Incoming>| {
         let service = service.clone();
+        request.extensions_mut().insert(peer);
         async move { Ok::<_, std::convert::Infallible>(service.answer(request).await) }
     });
     let connection = http1::Builder::new()
         .timer(TokioTimer::new())
         .header_read_timeout(HEAD_DEADLINE)
-        .serve_connection(TokioIo::new(stream), handler);
-    let serving = connections.watch(connection);
+        .serve_connection(TokioIo::new(stream), handler)
+        .with_upgrades();
     async move {
-        if let Err(error) = serving.await {
+        let mut connection = pin!(connection);
+        let ended = tokio::select! {
+            ended = connection.as_mut() => ended,
+            () = closing.cancelled() => {
+                // The request under way is finished, and no other taken.
+                connection.as_mut().graceful_shutdown();
+                connection.await
+            }
+        };
+        if let Err(error) = ended {
             debug!(%error, "A connection ended early.");
         }
     }

@@ -45,7 +45,8 @@ impl Told {
         told.into()
     }
 
-    fn json(&self) -> String {
+    /// What is told, as JSON.
+    pub(super) fn json(&self) -> String {
         let mut json = String::with_capacity(224);
         let provenance = &self.provenance;
         let _ = write!(json, "{{\"source\":\"{}\",\"intent\":{}", provenance.source.label(), quoted(&self.intent));

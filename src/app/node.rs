@@ -12,9 +12,11 @@ use crate::{
     clock::Clock,
     dice::Dice,
     engine::{
-        admit::{Admission, Limit},
+        admit::{Admission, Admitted},
         answer::Engine,
         coalesce::{Coalesce, Waits},
+        crowd::Crowd,
+        degrade::reception::Reception,
         exposure::Trail,
         keeping::Keeper,
         measure::Measures,
@@ -61,17 +63,6 @@ pub struct Parts {
     pub trail: Option<Trail>,
 }
 
-/// How much is let in.
-#[derive(Clone, Copy, Debug)]
-pub struct Admitted {
-    /// All requests of the node.
-    pub all: Limit,
-    /// One user's.
-    pub per_user: Option<Limit>,
-    /// The longest wait of a request over the limit.
-    pub queue: Duration,
-}
-
 /// Starts a node: its background work runs in `tasks` until shutdown.
 pub fn start(parts: Parts, tasks: &Tasks) -> Arc<Engine> {
     let Parts { shop, models, store, board, embedder, registry, clock, dice, admission, deadline, trail } = parts;
@@ -99,13 +90,15 @@ pub fn start(parts: Parts, tasks: &Tasks) -> Arc<Engine> {
     let waits = Waits::default();
     let engine = Arc::new(Engine {
         understanding,
-        admission: Admission::new(admission.all, admission.per_user, admission.queue, &registry),
+        admission: Arc::new(Admission::new(&admission, &registry)),
+        crowd: Crowd::new(&registry, &dice),
         recall: Recall::start(memory, recall::settings::Settings::default(), tasks),
         coalesce: Coalesce::new(store.clone(), waits, &registry, tasks),
         cascade: Cascade::new(models, &registry, board.clone(), store.clone(), dice.clone(), clock),
         messages: ArcSwap::new(shop.messages),
         shadow: Shadow::new(&registry),
         repeated: Repeated::default(),
+        reception: Reception::new(registry.clone()),
         measures: Arc::new(Measures::new(&registry)),
         calendar,
         trail,
@@ -116,6 +109,10 @@ pub fn start(parts: Parts, tasks: &Tasks) -> Arc<Engine> {
         patience: waits.patience,
         deadline,
     });
+    tasks.spawn_until_stopped(engine.admission.clone().turnstile());
+    if admission.shared {
+        tasks.spawn_until_stopped(engine.admission.clone().share(store.clone(), engine.dice.clone()));
+    }
     let keeps = Arc::new(AtomicBool::new(false));
     let keeper = Keeper {
         store: store.clone(),

@@ -23,8 +23,7 @@ use tracing::{info, warn};
 
 use super::{
     banner::Banner,
-    incoming,
-    node::{self, Admitted},
+    incoming, node,
     reload::{self, Reload},
     services::{self, Services},
     settings::{Settings, embedder::EmbedderSettings},
@@ -44,6 +43,7 @@ use crate::{
         origin::{self, OriginApi},
         payload::Payload,
         server::{self, Service},
+        socket::{self, Hub, Sockets},
         status::{self, StatusApi},
     },
     clock::Clock,
@@ -54,7 +54,6 @@ use crate::{
     },
     dice::Dice,
     engine::{
-        admit::Limit,
         answer::Engine,
         chronicle,
         exposure::{Kept, Trail},
@@ -197,15 +196,22 @@ async fn start(settings: Settings, loaded: Loaded, tasks: &Tasks) -> Result<Arc<
         watch = Some(watch::start(&settings, around, tasks).await?);
     }
     let models = settings.known_names();
-    let keys = Keys::new(settings.keys);
+    let keys = Keys::new(settings.keys).trusting(settings.clients);
     let (mut chat, mut origins, mut engine, mut simulated, mut exposure) = (None, None, None, Vec::new(), None);
     if let Some(answers) = answering {
         origins = Some(OriginApi { origins: answers.origins, keys: keys.clone() });
         let (asked, embedder) = (answers.engine.clone(), answers.embedder);
-        chat = Some(Chat { engine: asked, keys, models, largest: settings.limits.body, embedder });
+        chat = Some(Arc::new(Chat { engine: asked, keys, models, largest: settings.limits.body, embedder }));
         (engine, simulated, exposure) = (Some(answers.engine), answers.simulated, Some(answers.exposure));
     }
+    let hub = engine.clone().map(|engine| Arc::new(Hub::new(engine)));
+    let mut sockets = None;
+    if let (Some(chat), Some(hub)) = (&chat, &hub) {
+        tasks.spawn_until_stopped(hub.clone().run());
+        sockets = Some(Sockets::new(chat.clone(), settings.sockets, hub.clone(), &registry));
+    }
     let desk = Desk {
+        hub,
         engine,
         board,
         store,
@@ -224,7 +230,7 @@ async fn start(settings: Settings, loaded: Loaded, tasks: &Tasks) -> Result<Arc<
     let desk = Arc::new(desk);
     tasks.spawn_until_stopped(get_ready(desk.clone()));
     let status = desk.engine.clone().map(|engine| StatusApi { engine });
-    Ok(Arc::new(Front { chat, origins, status, admin: admin::router(desk.clone()), desk }))
+    Ok(Arc::new(Front { chat, sockets, origins, status, admin: admin::router(desk.clone()), desk }))
 }
 
 /// What every part of a process stands on.
@@ -274,11 +280,7 @@ async fn start_engine(
         registry: ground.registry.clone(),
         clock: ground.clock,
         dice: ground.dice.clone(),
-        admission: Admitted {
-            all: Limit { rate: limits.rate as f64, burst: limits.burst as f64 },
-            per_user: limits.per_user.map(|(rate, burst)| Limit { rate, burst }),
-            queue: limits.queue,
-        },
+        admission: limits.admitted(settings.redis.is_some()),
         deadline: settings.deadline,
         trail: Some(trail),
         shop: shop.clone(),
@@ -346,11 +348,18 @@ fn reader(settings: &Settings) -> warm::Read {
 /// Serves until a signal; then requests under way are answered, and what is left to write is written.
 async fn until_stopped(listener: TcpListener, front: Arc<Front>, drain: Duration, tasks: Tasks) {
     let (desk, connections) = (front.desk.clone(), Tasks::default());
-    connections.spawn(server::serve(listener, front, connections.clone(), drain));
+    connections.spawn(server::serve(listener, front.clone(), connections.clone(), drain));
     stop_signal().await;
     info!("Stopping: requests under way are answered first.");
     desk.ready.store(false, Relaxed);
-    let cut = connections.shut_down(drain + Duration::from_secs(1)).await;
+    let sockets = async {
+        match &front.sockets {
+            Some(sockets) => sockets.close(drain).await,
+            None => 0,
+        }
+    };
+    let (cut, cut_sockets) = tokio::join!(connections.shut_down(drain + Duration::from_secs(1)), sockets);
+    let cut = cut + cut_sockets;
     let left = tasks.shut_down(FLUSH).await;
     if cut + left > 0 {
         warn!(cut, left, "Some connections or background tasks did not end in time.");
@@ -411,7 +420,8 @@ async fn stop_signal() {
 /// Sends each request where it belongs: applications' on the shortest path, everything else through the admin router.
 struct Front {
     /// Absent from a controller on its own.
-    chat: Option<Chat>,
+    chat: Option<Arc<Chat>>,
+    sockets: Option<Sockets>,
     origins: Option<OriginApi>,
     status: Option<StatusApi>,
     admin: axum::Router,
@@ -438,6 +448,10 @@ impl Service for Front {
             (Some(chat), &Method::GET) if questions => chat.show(&path["/v1/models/".len()..], request.headers()),
             _ if path.starts_with(origin::PREFIX) => match &self.origins {
                 Some(origins) => origins.answer(request).await,
+                None => refuse(&ApiError::no_engine_here()),
+            },
+            _ if path == socket::PATH => match &self.sockets {
+                Some(sockets) => sockets.answer(request),
                 None => refuse(&ApiError::no_engine_here()),
             },
             _ if status::PATHS.contains(&path) => match &self.status {

@@ -1,11 +1,14 @@
 //! `banto.yaml`: what this process is to be. Every field has a default, so that no file at all is a good file.
 
+mod clients;
 pub mod embedder;
 pub mod events;
 mod keys;
+mod limits;
 mod nodes;
 mod origins;
 mod redis;
+mod sockets;
 
 use std::{
     collections::BTreeMap,
@@ -18,11 +21,11 @@ use std::{
 use serde::Deserialize;
 
 use self::embedder::{EmbedderSettings, RawEmbedder};
-pub use self::nodes::NodeSettings;
 use self::redis::RawRedis;
+pub use self::{limits::Limits, nodes::NodeSettings};
 use super::role::Role;
 use crate::{
-    api::keys::Key,
+    api::{address::Trust, keys::Key, socket::Bounds},
     config::{
         document::{Document, Spanned},
         problem::{Place, Problems},
@@ -37,7 +40,7 @@ use crate::{
         origin::client::Place as OriginPlace,
     },
     ids::NodeId,
-    units::{Bytes, TimeSpan},
+    units::TimeSpan,
 };
 
 /// What a configuration file may say.
@@ -54,7 +57,9 @@ struct Raw {
     aliases: Vec<String>,
     keys: Vec<keys::RawKey>,
     token: Option<RawSecret>,
-    limits: RawLimits,
+    limits: limits::Raw,
+    clients: clients::Raw,
+    sockets: sockets::Raw,
     role: Role,
     nodes: Vec<nodes::RawNode>,
     aws: Option<crate::aws::settings::Settings>,
@@ -64,39 +69,6 @@ struct Raw {
     events: events::Raw,
     drain: Option<TimeSpan>,
     deadline: Option<TimeSpan>,
-}
-
-#[derive(Debug, Deserialize)]
-#[serde(deny_unknown_fields, default)]
-struct RawLimits {
-    rate: u64,
-    burst: u64,
-    per_user: Option<RawLimit>,
-    queue: TimeSpan,
-    body: Bytes,
-    cache: Bytes,
-    entries: u64,
-}
-
-#[derive(Debug, Deserialize)]
-#[serde(deny_unknown_fields)]
-struct RawLimit {
-    rate: f64,
-    burst: f64,
-}
-
-impl Default for RawLimits {
-    fn default() -> Self {
-        Self {
-            rate: 2_000,
-            burst: 4_000,
-            per_user: Some(RawLimit { rate: 2.0, burst: 20.0 }),
-            queue: TimeSpan::secs(5),
-            body: Bytes(8 << 20),
-            cache: Bytes(256 << 20),
-            entries: 500_000,
-        }
-    }
 }
 
 /// Settings that cannot be wrong.
@@ -124,6 +96,10 @@ pub struct Settings {
     pub token: Option<String>,
     /// How much is let in and kept.
     pub limits: Limits,
+    /// Whose word about a client's address counts.
+    pub clients: Trust,
+    /// What is allowed over WebSockets.
+    pub sockets: Bounds,
     /// What this process is for.
     pub role: Role,
     /// The controller.
@@ -149,25 +125,6 @@ pub struct ControllerSettings {
     pub logs: Vec<LogQuery>,
     /// Whom it tells.
     pub notify: NotifySettings,
-}
-
-/// How much is let in and kept.
-#[derive(Clone, Debug)]
-pub struct Limits {
-    /// Requests a second.
-    pub rate: u64,
-    /// Requests at once above the rate.
-    pub burst: u64,
-    /// Rate and burst of one user; `None` for no such limit.
-    pub per_user: Option<(f64, f64)>,
-    /// The longest wait of a request over the rate.
-    pub queue: Duration,
-    /// The largest request.
-    pub body: u64,
-    /// Bytes of cached answers in this process.
-    pub cache: u64,
-    /// Cached answers.
-    pub entries: u64,
 }
 
 /// What the command line says instead of the file.
@@ -302,6 +259,8 @@ impl Raw {
                 .embedder
                 .map_or(EmbedderSettings::Hashed, |embedder| embedder.validate(document, folder, problems)),
             limits: self.limits.validate(document, problems),
+            clients: self.clients.validate(document, problems),
+            sockets: self.sockets.validate(document, problems),
             aliases: self.aliases,
             role,
             events: self.events.validate(self.aws.is_some(), document, problems),
@@ -318,25 +277,6 @@ impl Raw {
             files,
             keys,
             token,
-        }
-    }
-}
-
-impl RawLimits {
-    fn validate(self, document: &Document, problems: &mut Problems) -> Limits {
-        let positive = |number: f64| number > 0.0 && number.is_finite();
-        let user = self.per_user.as_ref().is_none_or(|user| positive(user.rate) && positive(user.burst));
-        if self.rate == 0 || self.burst == 0 || !user {
-            problems.add(&document.find("limits"), "a limit of 0 lets nobody in; use 1 or more");
-        }
-        Limits {
-            rate: self.rate,
-            burst: self.burst,
-            per_user: self.per_user.map(|user| (user.rate, user.burst)),
-            queue: self.queue.0,
-            body: self.body.0,
-            cache: self.cache.0,
-            entries: self.entries,
         }
     }
 }

@@ -76,6 +76,8 @@ impl Shop {
             ttl: i.ttl,
             budget: i.budget,
         });
-        Catalogue::new(engine, &intents.collect::<Vec<_>>(), models)
+        let mut knobs = Catalogue::new(engine, &intents.collect::<Vec<_>>(), models);
+        knobs.add_variants(self.messages.variants().iter().map(|variant| &**variant));
+        knobs
     }
 }

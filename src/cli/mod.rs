@@ -13,6 +13,7 @@ pub mod exposure;
 pub mod hold;
 pub mod incidents;
 pub mod knobs;
+pub mod messages;
 pub mod nodes;
 pub mod remote;
 pub mod resume;
@@ -58,6 +59,8 @@ enum Command {
     Incidents(incidents::Args),
     /// Lists who was served a stale or wrong price by the cache.
     Exposure(exposure::Args),
+    /// Shows how users take what they are told while no model can answer.
+    Messages(messages::Args),
     /// Shows the engines that a controller watches, and who lags behind the knobs.
     Nodes(nodes::Args),
     /// Stops the controller from acting, until `banto resume`.
@@ -127,6 +130,7 @@ pub fn run() -> Exit {
         Command::Knobs(args) => knobs::run(args),
         Command::Incidents(args) => incidents::run(args),
         Command::Exposure(args) => exposure::run(args),
+        Command::Messages(args) => messages::run(args),
         Command::Nodes(args) => nodes::run(args),
         Command::Hold(args) => hold::run(args),
         Command::Resume(args) => resume::run(args),

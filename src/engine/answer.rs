@@ -16,7 +16,8 @@ use super::{
     asked::Asked,
     coalesce::{Cleared, Coalesce, LeadTurn, Turn},
     completion,
-    degrade::Messages,
+    crowd::Crowd,
+    degrade::{Messages, SPLIT, reception::Reception},
     dialect::Lost,
     exposure::{Given, Trail},
     measure::Measures,
@@ -33,7 +34,7 @@ use crate::{
     clock::Clock,
     dice::Dice,
     digest::Digest,
-    knob::board::Board,
+    knob::{board::Board, value::Value},
     store::{Entry, Shape},
     tasks::Tasks,
     units::Ratio,
@@ -44,7 +45,9 @@ pub struct Engine {
     /// Intents, titles, and how to tell what a question is about.
     pub understanding: InForce,
     /// Rate limits.
-    pub admission: Admission,
+    pub admission: Arc<Admission>,
+    /// Who asks: people, or few who pretend to be many.
+    pub crowd: Crowd,
     /// The cache.
     pub recall: Arc<Recall>,
     /// Single flight.
@@ -57,6 +60,8 @@ pub struct Engine {
     pub shadow: Shadow,
     /// Degraded answers given a moment ago.
     pub repeated: Repeated,
+    /// How users take them.
+    pub reception: Reception,
     /// What is measured on the way.
     pub measures: Arc<Measures>,
     /// When prices turn.
@@ -179,8 +184,10 @@ impl Engine {
     pub async fn answer(self: &Arc<Self>, asked: Asked) -> Result<Answer, Refusal> {
         self.measures.requests.inc();
         let started = Instant::now();
-        self.admission.admit(&asked.caller).await.map_err(Refusal::Limited)?;
+        self.crowd.note(&asked.caller, &asked.text);
+        self.admission.admit(&asked.caller, asked.hints.within).await.map_err(Refusal::Limited)?;
         let question = Arc::new(self.understanding.load().question(asked));
+        self.reception.asks(&question);
         if let Some(hit) = self.recall.look_up(&question).await {
             return Ok(self.recalled(question, hit));
         }
@@ -284,18 +291,18 @@ impl Engine {
     }
 
     fn words_for(&self, question: &Question) -> (Source, String) {
-        let (intent, text) = (&question.intent.id, &question.asked.text);
         let messages = self.messages.load();
-        match messages.fixed(intent, text) {
-            Some(fixed) => (Source::Static, fixed.to_owned()),
-            None => {
-                let subject = question.entities.first().map(|entity| &**entity);
-                (Source::Degraded, {
-                    let recovery = self.cascade.outages().estimate(self.clock.now());
-                    messages.degraded(intent, text, subject, recovery)
-                })
-            }
+        if let Some(fixed) = messages.fixed(&question.intent.id, &question.asked.text) {
+            return (Source::Static, fixed.to_owned());
         }
+        let recovery = self.cascade.outages().estimate(self.clock.now());
+        let forced = match self.board.get("degraded.variant").map(|setting| setting.value) {
+            Some(Value::Choice(variant)) if variant != SPLIT => Some(variant),
+            _ => None,
+        };
+        let message = messages.degraded(question, recovery, forced.as_deref());
+        self.reception.given(question, &message.variant);
+        (Source::Degraded, message.text)
     }
 
     fn recalled(self: &Arc<Self>, question: Arc<Question>, hit: Hit) -> Answer {

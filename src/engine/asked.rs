@@ -2,7 +2,7 @@
 //!
 //! The bytes stay as they came and travel on to the model untouched; what the engine needs to know of them stands beside.
 
-use std::{ops::Range, sync::Arc, time::Duration};
+use std::{net::IpAddr, ops::Range, sync::Arc, time::Duration};
 
 use bytes::Bytes;
 
@@ -21,6 +21,8 @@ pub struct Caller {
     pub user: Option<Arc<str>>,
     /// Which share of the limits applies.
     pub tier: Tier,
+    /// The client's address, where it is known: see `api/address.rs`.
+    pub address: Option<IpAddr>,
 }
 
 /// Which share of the limits applies to a caller.
@@ -34,6 +36,20 @@ pub enum Tier {
     /// Everybody else.
     #[default]
     Anonymous,
+}
+
+impl Tier {
+    /// All of them, those who are served first in front.
+    pub const ALL: [Self; 3] = [Self::Premium, Self::Registered, Self::Anonymous];
+
+    /// In words.
+    pub fn label(self) -> &'static str {
+        match self {
+            Self::Premium => "premium",
+            Self::Registered => "registered",
+            Self::Anonymous => "anonymous",
+        }
+    }
 }
 
 /// What the caller said about caching (`Cache-Control` and `X-Banto-*` request headers).
@@ -53,6 +69,8 @@ pub struct Hints {
     pub no_store: bool,
     /// `only-if-cached`: never ask a model.
     pub only_if_cached: bool,
+    /// The answer is of no use when it has to wait longer for its turn than this.
+    pub within: Option<Duration>,
 }
 
 /// Why semantic recall does not apply to a request, whatever its words.

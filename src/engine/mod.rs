@@ -11,6 +11,7 @@ pub mod chronicle;
 pub mod coalesce;
 pub mod completion;
 mod count;
+pub mod crowd;
 pub mod degrade;
 pub mod dialect;
 pub mod exposure;

@@ -53,6 +53,9 @@ fn follow(engine: &Engine, shown: &Shown) {
     if let (Some(rate), Some(burst)) = (number("rate_limit.rate"), number("rate_limit.burst")) {
         engine.admission.set_global(Limit { rate, burst });
     }
+    engine.admission.be_strict(number("rate_limit.per_client").unwrap_or(1.0));
+    engine.crowd.look();
+    engine.reception.settle();
     shown.mode.set(mode(&engine.board));
     shown.version.set(engine.board.version() as f64);
     shown.indexed.set(engine.recall.indexed() as f64);

@@ -154,7 +154,7 @@ impl Catalogue {
             count(engine.rate),
             range(count(1), count(engine.rate.saturating_mul(4)), None),
             5,
-            "Requests a second over the whole node.",
+            "Requests a second over the whole fleet; over this node without a shared store.",
         );
         all.add(
             "rate_limit.burst",
@@ -162,6 +162,13 @@ impl Catalogue {
             range(count(1), count(engine.burst.saturating_mul(4)), None),
             5,
             "Requests at once above the rate.",
+        );
+        all.add(
+            "rate_limit.per_client",
+            Value::Ratio(Ratio::ONE),
+            range(Value::Ratio(Ratio::basis_points(500)), Value::Ratio(Ratio::ONE), None),
+            5,
+            "Share of their configured limits that single users and networks may use.",
         );
         let modes = ["normal", "secondary_only", "cache_only"].map(String::from).to_vec();
         all.add(
@@ -231,6 +238,13 @@ impl Catalogue {
             );
         }
         all
+    }
+
+    /// The wordings of degradation messages, one of which may be given to everybody.
+    pub fn add_variants<'a>(&mut self, variants: impl IntoIterator<Item = &'a str>) {
+        let words = ["split"].into_iter().chain(variants).map(str::to_owned).collect();
+        let doc = "Which wording degradation messages have; split: each user one of them, to measure which is better.";
+        self.add("degraded.variant", Value::Choice("split".into()), Bounds::OneOf(words), 5, doc);
     }
 
     fn add_intent(&mut self, intent: &IntentDefaults) {

@@ -5,7 +5,7 @@ use std::{future::Future, sync::Arc, time::Duration};
 use async_trait::async_trait;
 use tokio::{sync::broadcast, time::Instant};
 
-use super::{About, Change, Entry, Fence, Lead, Put, SharedDocument, Store, StoreError, Tag, Usage, Waited};
+use super::{About, Change, Entry, Fence, Lead, Lease, Put, SharedDocument, Store, StoreError, Tag, Usage, Waited};
 use crate::{
     digest::Digest,
     telemetry::{
@@ -121,6 +121,10 @@ impl<S: Store> Store for Measured<S> {
 
     async fn take(&self, budget: &str, per_minute: u64) -> Result<bool, StoreError> {
         self.take.pass(self.store.take(budget, per_minute)).await
+    }
+
+    async fn lease(&self, bucket: &str, rate: f64, burst: f64, want: u64) -> Result<Lease, StoreError> {
+        self.take.pass(self.store.lease(bucket, rate, burst, want)).await
     }
 
     async fn document(&self, name: &str) -> Result<Option<SharedDocument>, StoreError> {

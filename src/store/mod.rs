@@ -161,6 +161,15 @@ pub enum Waited {
     StillLed,
 }
 
+/// Tokens leased from a bucket of the fleet.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Lease {
+    /// How many were granted, at most as many as were wanted.
+    pub granted: u64,
+    /// How many are left for others.
+    pub left: u64,
+}
+
 /// A versioned shared document: the knobs, the controller's lease.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct SharedDocument {
@@ -253,6 +262,10 @@ pub trait Store: Send + Sync {
 
     /// Takes one from a budget of `per_minute` shared by the fleet; `false` when it is used up.
     async fn take(&self, budget: &str, per_minute: u64) -> Result<bool, StoreError>;
+
+    /// Takes up to `want` tokens from a bucket of the fleet that gets `rate` a second and holds at most `burst`; a new one is
+    /// full. To be called in batches: nobody waits for it.
+    async fn lease(&self, bucket: &str, rate: f64, burst: f64, want: u64) -> Result<Lease, StoreError>;
 
     /// A shared document; `None` when nobody wrote it yet.
     async fn document(&self, name: &str) -> Result<Option<SharedDocument>, StoreError>;

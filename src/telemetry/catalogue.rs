@@ -186,8 +186,22 @@ catalogue! {
     PROMPT_TOKENS = Counter "prompt_cache.prompt_tokens" None ["model"] "engine/model": "All prompt tokens of answers that reported usage.";
 
     // admission and modes
-    RATE_LIMITED = Counter "rate_limit.limited" None ["scope"] "engine/admit": "Requests over a limit, by scope: global, tier, user.";
-    RATE_UTILIZATION = Gauge "rate_limit.utilization" Ratio [] "engine/admit": "Used share of the global rate limit over the last second.";
+    RATE_LIMITED = Counter "rate_limit.limited" None ["scope"] "engine/admit": "Requests over a limit, by scope: global, tier, user, network.";
+    RATE_UTILIZATION = Gauge "rate_limit.utilization" Ratio [] "engine/admit": "Used share of the global limit's burst; of the fleet's, where it is shared.";
+    RATE_WAITING = Gauge "rate_limit.waiting" None [] "engine/admit": "Requests that wait in line for their turn.";
+    RATE_WAIT = Distribution "rate_limit.wait" Seconds [] "engine/admit": "How long requests waited in line that were then let in.";
+    RATE_WAIT_ERROR = Distribution "rate_limit.wait_error" Seconds [] "engine/admit": "How far that was from the estimate when they came.";
+    SOCKETS = Gauge "sockets.open" None [] "api/socket": "WebSockets that are open.";
+    SOCKETS_REFUSED = Counter "sockets.refused" None [] "api/socket": "WebSockets that were not opened because as many as may be were open.";
+    SOCKETS_ENDED = Counter "sockets.ended" None ["reason"] "api/socket": "WebSockets that ended, by reason: client, slow (it did not read), silent (it did not answer), flood, garbled, stopping.";
+    SOCKET_QUESTIONS = Counter "sockets.questions" None [] "api/socket": "Questions asked over WebSockets.";
+    CROWD_VERDICT = Gauge "crowd.verdict" None [] "engine/crowd": "Who asked within the last minute: 1 people, -1 few who pretend to be many, 0 too few requests or unclear.";
+    CROWD_SCORE = Gauge "crowd.score" Ratio [] "engine/crowd": "How much the last minute looks like people. Absent while nobody says who asks.";
+    CROWD_PART = Gauge "crowd.part" Ratio ["part"] "engine/crowd": "The parts of the score: clients, networks, repetition, wording, follow_up. Absent where the requests say nothing about it.";
+    DEGRADED_GIVEN = Counter "degraded.given" None ["variant"] "engine/degrade": "Users who got a degradation message, by its wording; once in an outage.";
+    DEGRADED_RETRIED = Counter "degraded.retried" None ["variant"] "engine/degrade": "Of these, users who asked the same again within a minute.";
+    DEGRADED_SETTLED = Counter "degraded.settled" None ["variant"] "engine/degrade": "Of these, users of whom it is known whether they came back.";
+    DEGRADED_LEFT = Counter "degraded.left" None ["variant"] "engine/degrade": "Of these, users who did not come back within half an hour.";
     MODE = Gauge "engine.mode" None [] "engine/knobs": "0 normal, 1 secondary_only, 2 cache_only.";
     KNOB_VERSION = Gauge "knobs.version" None [] "engine/knobs": "The knob document's version in force on this node.";
     RELOADS = Counter "files.reloads" None ["result"] "app/reload": "Times the operator's files were read anew while running, by result: loaded, refused (a mistake: nothing changed).";

@@ -42,7 +42,7 @@ fn asked(stream: bool) -> Asked {
         stream,
         include_usage: false,
         ask_usage: false,
-        caller: Caller { tenant: "t".into(), user: None, tier: Tier::Anonymous },
+        caller: Caller { tenant: "t".into(), user: None, tier: Tier::Anonymous, address: None },
         text: "Is it out?".into(),
         context: Digest::of([]),
         not_alone: None,

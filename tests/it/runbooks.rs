@@ -360,6 +360,7 @@ async fn an_organic_spike_is_admitted_and_the_limits_fall_back_slowly() {
         let mut measured = quiet();
         measured[0] = own("requests", 4_200.0);
         measured.push(of("rate_limit.limited", "scope", "global", over));
+        measured.push(own("crowd.verdict", 1.0));
         measured
     };
     shift.pass(120, |_| quiet()).await;
@@ -373,6 +374,24 @@ async fn an_organic_spike_is_admitted_and_the_limits_fall_back_slowly() {
     shift.pass(2_000, |_| quiet()).await;
     shift.all_is_back();
     assert_eq!(shift.incident("RateLimitedShareHigh").severity, Severity::P1);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_flood_that_is_not_people_raises_no_limit_and_meets_stricter_ones() {
+    for verdict in [0.0, -1.0] {
+        let mut shift = Shift::begin();
+        let flood = |_: &Shift| {
+            let mut measured = quiet();
+            measured[0] = own("requests", 4_200.0);
+            measured.push(of("rate_limit.limited", "scope", "global", 2_000.0));
+            measured.push(own("crowd.verdict", verdict));
+            measured
+        };
+        shift.pass(60, flood).await;
+        assert_eq!(shift.knob("rate_limit.rate"), "2000", "a verdict of {verdict}");
+        let strict = if verdict < 0.0 { "0.25" } else { "1" };
+        assert_eq!(shift.knob("rate_limit.per_client"), strict, "a verdict of {verdict}");
+    }
 }
 
 #[tokio::test(start_paused = true)]

@@ -4,6 +4,7 @@
 //! and deliveries of SNS, which have a signature instead.
 
 pub mod cache;
+mod crowd;
 mod dead_letters;
 mod error;
 mod events;
@@ -13,7 +14,9 @@ mod health;
 mod invalidate;
 mod knobs;
 mod measurements;
+mod messages;
 mod nodes;
+mod revisions;
 mod simulated;
 mod watch;
 
@@ -29,7 +32,7 @@ use axum::{
 
 pub use self::{error::AdminError, simulated::Wish};
 pub use self::{exposure::Exposure, watch::Watch};
-use super::keys::bearer;
+use super::{keys::bearer, socket::Hub};
 use crate::{
     clock::Clock,
     digest::Digest,
@@ -61,6 +64,8 @@ pub struct Desk {
     pub intake: Arc<Intake>,
     /// Who verifies those of SNS.
     pub gate: Gate,
+    /// What open WebSockets are told; `None` for a controller on its own.
+    pub hub: Option<Arc<Hub>>,
     /// What is made void by pattern.
     pub sweeps: Arc<Sweeps>,
     /// The time.
@@ -87,6 +92,9 @@ pub fn router(desk: Arc<Desk>) -> Router {
         .route("/api/v1/nodes", get(nodes::list))
         .route("/api/v1/knobs/{name}", get(knobs::show).post(knobs::set))
         .route("/api/v1/simulated/{model}", get(simulated::show).post(simulated::set))
+        .route("/api/v1/crowd", get(crowd::judged))
+        .route("/api/v1/messages/rates", get(messages::rates))
+        .route("/api/v1/revisions", post(revisions::revise))
         .route("/api/v1/labels", get(feedback::labels))
         .route("/api/v1/recall", get(feedback::known))
         .route("/api/v1/exposure", get(exposure::served))

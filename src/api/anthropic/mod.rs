@@ -38,7 +38,7 @@ async fn try_answer(chat: &Chat, head: &Parts, body: Incoming) -> Result<Respons
     if head.method != Method::POST {
         return Err(AnthropicError::wrong_method());
     }
-    let caller = chat.keys.caller(&head.headers).map_err(AnthropicError::unauthorized)?;
+    let caller = chat.keys.caller_from(head).map_err(AnthropicError::unauthorized)?;
     let hints = hints::read(&head.headers)?;
     let body = body::read(body, chat.largest).await?;
     let timer = Timer::start(chat.engine.measures.clone());

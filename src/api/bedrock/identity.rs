@@ -29,9 +29,9 @@ impl<'a> Presented<'a> {
         if let Some(claim) = claim {
             let claim = claim.map_err(BedrockError::unsigned)?;
             let (secret, caller) = keys.signer(claim.key, headers).ok_or_else(BedrockError::unknown_key)?;
-            return Ok(Self { caller, claim: Some((claim, secret)) });
+            return Ok(Self { caller: keys.with_address(caller, head), claim: Some((claim, secret)) });
         }
-        let caller = keys.caller(headers).map_err(|unknown| match unknown.given && bearer(headers).is_some() {
+        let caller = keys.caller_from(head).map_err(|unknown| match unknown.given && bearer(headers).is_some() {
             true => BedrockError::wrong_token(),
             false => BedrockError::nobody(),
         })?;

@@ -12,7 +12,7 @@ use super::{
     request,
 };
 use crate::{
-    api::{body, hints, keys::Keys, payload::Payload},
+    api::{address::Peer, body, hints, keys::Keys, payload::Payload},
     engine::{
         answer::Engine,
         asked::{Caller, Hints},
@@ -51,7 +51,7 @@ impl Chat {
 
     async fn read(&self, request: Request<Incoming>) -> Result<(Caller, Hints, Bytes), ApiError> {
         let (head, body) = request.into_parts();
-        let caller = self.keys.caller(&head.headers).map_err(|unknown| ApiError::unauthorized(unknown.given))?;
+        let caller = self.keys.caller_from(&head).map_err(|unknown| ApiError::unauthorized(unknown.given))?;
         let hints = hints::read(&head.headers)?;
         Ok((caller, hints, body::read(body, self.largest).await?))
     }
@@ -69,7 +69,23 @@ impl Chat {
         format!("{:016x}{:016x}", self.engine.dice.bits(), self.engine.dice.bits())
     }
 
-    pub(super) fn refuse(&self, error: &ApiError) -> Response<Payload> {
+    /// The caller with this key, or with that of the headers; the user may stand in the query, because browsers send no
+    /// headers of their own when they open a WebSocket.
+    ///
+    /// # Errors
+    /// 401 when keys are configured and none of them was given.
+    pub fn caller_by(&self, key: Option<&str>, request: &Request<Incoming>) -> Result<Caller, ApiError> {
+        let headers = request.headers();
+        let caller = self.keys.holder_of(key, headers);
+        let caller = caller.map_err(|unknown| ApiError::unauthorized(unknown.given))?;
+        let named = request.uri().query().into_iter().flat_map(|query| query.split('&'));
+        let named = named.filter_map(|pair| pair.strip_prefix("user=")).find_map(|user| hints::decode(user.as_bytes()));
+        let named = named.filter(|user| !user.is_empty()).map(Arc::from);
+        let peer = request.extensions().get::<Peer>().map(|peer| peer.0.ip());
+        Ok(Caller { user: caller.user.clone().or(named), address: self.keys.address(peer, headers), ..caller })
+    }
+
+    pub(in crate::api) fn refuse(&self, error: &ApiError) -> Response<Payload> {
         self.engine.measures.error(error.label());
         refuse(error)
     }
@@ -112,7 +128,8 @@ pub fn refuse(error: &ApiError) -> Response<Payload> {
     let headers = response.headers_mut();
     headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/json"));
     if let Some(wait) = error.retry_after {
-        headers.insert(header::RETRY_AFTER, wait.as_secs().max(1).into());
+        // Never earlier than it helps.
+        headers.insert(header::RETRY_AFTER, (wait.as_secs_f64().ceil() as u64).max(1).into());
     }
     // The stock clients retry 429 and 5xx by themselves; where that would only make things worse they are told not to.
     if error.status.as_u16() == 502 || error.status.as_u16() == 504 {

@@ -39,11 +39,11 @@ impl Chat {
 
     async fn try_embed(&self, request: Request<Incoming>) -> Result<Response<Payload>, ApiError> {
         let (head, body) = request.into_parts();
-        let caller = self.keys.caller(&head.headers).map_err(|unknown| ApiError::unauthorized(unknown.given))?;
+        let caller = self.keys.caller_from(&head).map_err(|unknown| ApiError::unauthorized(unknown.given))?;
         let body = body::read(body, self.largest).await?;
         let embedder = self.embedder.as_ref().ok_or_else(ApiError::no_embedder)?;
         let wanted = Wanted::read(&body, &**embedder, &self.models)?;
-        let admitted = self.engine.admission.admit(&caller).await;
+        let admitted = self.engine.admission.admit(&caller, None).await;
         admitted.map_err(|limited| ApiError::from(Refusal::Limited(limited)))?;
         let vectors = vectors(embedder, wanted.input).await?;
         let data = vectors.iter().enumerate();

@@ -6,6 +6,7 @@ use http::StatusCode;
 use serde_json::json;
 
 use crate::engine::{
+    admit::{Limited, Scope},
     answer::Refusal,
     model::failure::{Class, Failure},
 };
@@ -101,6 +102,34 @@ impl ApiError {
         Self::new(StatusCode::METHOD_NOT_ALLOWED, "invalid_request_error", Some("method_not_supported"), message)
     }
 
+    /// 426: a WebSocket is opened here, and this is not how.
+    pub fn no_upgrade() -> Self {
+        let message = "Open a WebSocket here: GET with `Connection: Upgrade`, `Upgrade: websocket`, `Sec-WebSocket-Version: 13` \
+                       and a `Sec-WebSocket-Key`.";
+        Self::new(StatusCode::UPGRADE_REQUIRED, "invalid_request_error", Some("upgrade_required"), message)
+    }
+
+    /// 403: a page of another origin wants to open a WebSocket.
+    pub fn wrong_origin() -> Self {
+        let message = "This page may not open a WebSocket here. Name its origin under `sockets.origins` in Banto's configuration.";
+        Self::new(StatusCode::FORBIDDEN, "invalid_request_error", Some("origin_not_allowed"), message)
+    }
+
+    /// 503: as many WebSockets as may be are open.
+    pub fn too_many_sockets() -> Self {
+        let message = "As many WebSockets are open on this node as it may hold. Connect to another node.";
+        Self {
+            retry_after: Some(Duration::from_secs(5)),
+            ..Self::new(StatusCode::SERVICE_UNAVAILABLE, "overloaded_error", Some("too_many_connections"), message)
+        }
+    }
+
+    /// 429: so many questions of one connection are under way already.
+    pub fn too_many_questions(most: usize) -> Self {
+        let message = format!("{most} questions of this connection are under way. Wait for one of them to end.");
+        Self::new(StatusCode::TOO_MANY_REQUESTS, "requests", Some("too_many_questions"), message)
+    }
+
     /// 408: the body did not arrive in time.
     pub fn too_slow() -> Self {
         let message = "The request's body did not arrive in time. Send it without long pauses.";
@@ -113,17 +142,39 @@ impl ApiError {
         Self::new(StatusCode::PAYLOAD_TOO_LARGE, "invalid_request_error", Some("request_too_large"), message)
     }
 
-    /// 429: over a limit; `scope` tells the user's own from the shop's.
-    pub fn rate_limited(own: bool, wait: Duration) -> Self {
-        let seconds = wait.as_secs().max(1);
-        let message = if own {
-            format!("You are sending requests faster than your limit allows. Wait {seconds} s before the next one.")
-        } else {
-            format!("Demand is high and the waiting line is full. A place should be free in about {seconds} s.")
+    /// 429: over a limit. The message says which one, and the wait is the one that there is.
+    pub fn rate_limited(limited: Limited) -> Self {
+        let seconds = limited.wait.as_secs_f64().ceil().max(1.0);
+        let (kind, code, message) = match limited.scope {
+            Scope::User => (
+                "requests",
+                "rate_limit_exceeded",
+                format!(
+                    "You are sending requests faster than your limit allows. The next one is let in after {seconds} s."
+                ),
+            ),
+            Scope::Network => (
+                "requests",
+                "network_limit_exceeded",
+                format!(
+                    "Your network is sending requests faster than the limit for one network allows. The next one is let in after {seconds} s."
+                ),
+            ),
+            Scope::Tier(tier) => (
+                "overloaded_error",
+                "tier_capacity_exceeded",
+                format!(
+                    "The share of capacity for {} callers is used up and its waiting line is full. A place should be free in about {seconds} s.",
+                    tier.label()
+                ),
+            ),
+            Scope::Global => (
+                "overloaded_error",
+                "capacity_exceeded",
+                format!("Demand is high and the waiting line is full. A place should be free in about {seconds} s."),
+            ),
         };
-        let code = if own { "rate_limit_exceeded" } else { "capacity_exceeded" };
-        let kind = if own { "requests" } else { "overloaded_error" };
-        Self { retry_after: Some(wait), ..Self::new(StatusCode::TOO_MANY_REQUESTS, kind, Some(code), message) }
+        Self { retry_after: Some(limited.wait), ..Self::new(StatusCode::TOO_MANY_REQUESTS, kind, Some(code), message) }
     }
 
     /// 504: only a cached answer was wanted, and there is none.
@@ -184,7 +235,7 @@ impl ApiError {
 impl From<Refusal> for ApiError {
     fn from(refusal: Refusal) -> Self {
         match refusal {
-            Refusal::Limited(limited) => Self::rate_limited(limited.own, limited.wait),
+            Refusal::Limited(limited) => Self::rate_limited(limited),
             Refusal::NotCached => Self::not_cached(),
         }
     }

@@ -182,7 +182,7 @@ mod tests {
     use super::*;
 
     fn caller() -> Caller {
-        Caller { tenant: "shop".into(), user: None, tier: Default::default() }
+        Caller { tenant: "shop".into(), user: None, tier: Default::default(), address: None }
     }
 
     fn ask(body: serde_json::Value) -> Result<Asked, ApiError> {

@@ -4,7 +4,7 @@
 //! while everything else is down. Nothing on them names a model, a provider or an address of ours.
 
 mod page;
-mod report;
+pub(super) mod report;
 mod words;
 
 use std::sync::Arc;

@@ -21,23 +21,23 @@ const INCIDENTS: usize = 20;
 
 /// How things stand, in terms that mean something to a user.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct Report {
-    pub(super) at: Timestamp,
-    pub(super) health: Health,
+pub(in crate::api) struct Report {
+    pub(in crate::api) at: Timestamp,
+    pub(in crate::api) health: Health,
     /// Only questions that were answered before get an answer, by decision.
-    pub(super) cache_only: bool,
+    pub(in crate::api) cache_only: bool,
     /// Since when nobody answers new questions.
-    pub(super) since: Option<Timestamp>,
+    pub(in crate::api) since: Option<Timestamp>,
     /// When they should be answered again; `None` when nobody knows.
-    pub(super) recovery: Option<Timestamp>,
+    pub(in crate::api) recovery: Option<Timestamp>,
     /// Whether the main model, then each backup, answers.
-    pub(super) parts: Vec<bool>,
+    pub(in crate::api) parts: Vec<bool>,
     /// Past incidents, the newest first.
-    pub(super) past: Vec<Outage>,
+    pub(in crate::api) past: Vec<Outage>,
 }
 
 impl Report {
-    pub(super) fn of(situation: &Situation) -> Self {
+    pub(in crate::api) fn of(situation: &Situation) -> Self {
         let over = situation.outages.iter().rev().filter(|outage| outage.end.is_some());
         Self {
             at: situation.at,
@@ -50,12 +50,23 @@ impl Report {
         }
     }
 
+    /// Whether new questions are answered.
+    pub(in crate::api) fn answers(&self) -> bool {
+        self.health != Health::Outage && !self.cache_only
+    }
+
+    /// Whether a user should hear of the difference: an estimate that runs down is none.
+    pub(in crate::api) fn differs(&self, other: &Self) -> bool {
+        (self.health, self.cache_only, self.since) != (other.health, other.cache_only, other.since)
+            || self.recovery.is_some() != other.recovery.is_some()
+    }
+
     /// How long until it should be over.
-    pub(super) fn left(&self) -> Option<Duration> {
+    pub(in crate::api) fn left(&self) -> Option<Duration> {
         self.recovery.map(|recovery| recovery.since(self.at))
     }
 
-    pub(super) fn to_json(&self, page: &Page) -> Value {
+    pub(in crate::api) fn to_json(&self, page: &Page) -> Value {
         let both = |say: &dyn Fn(Language) -> Option<String>| {
             let said =
                 Language::ALL.iter().filter_map(|language| Some((language.code().to_owned(), json!(say(*language)?))));

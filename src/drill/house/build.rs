@@ -5,16 +5,11 @@ use std::sync::{Arc, Mutex};
 use super::{House, MODEL, Meters, SimulatedModel, Watch, embedder::Drifting, store::WorldStore};
 use crate::{
     api::{keys::Keys, openai::chat::Chat},
-    app::{
-        node::{self, Admitted},
-        settings::Settings,
-        shop::Shop,
-    },
+    app::{node, settings::Settings, shop::Shop},
     config::{files::Files, problem::Problems},
     dice::Dice,
     drill::{fleet::Setting, offset::Offset, plan},
     engine::{
-        admit::Limit,
         model::{
             cascade::ConfiguredModel,
             configured::ModelSettings,
@@ -72,11 +67,7 @@ pub(super) fn house(setting: Setting<'_>, files: &Files) -> Result<House, String
             registry: registry.clone(),
             clock,
             dice: dice.clone(),
-            admission: Admitted {
-                all: Limit { rate: settings.limits.rate as f64, burst: settings.limits.burst as f64 },
-                per_user: settings.limits.per_user.map(|(rate, burst)| Limit { rate, burst }),
-                queue: settings.limits.queue,
-            },
+            admission: settings.limits.admitted(false),
             deadline: settings.deadline,
             trail: None,
         };

@@ -134,7 +134,8 @@ impl Fleet for House {
 
     async fn ask(&self, node: u32, visitor: &Visitor) -> Result<Told, NoAnswer> {
         let chat = &self.nodes[node as usize % self.nodes.len()];
-        let caller = Caller { tenant: "shop".into(), user: Some(visitor.user.clone()), tier: visitor.tier };
+        let caller =
+            Caller { tenant: "shop".into(), user: Some(visitor.user.clone()), tier: visitor.tier, address: None };
         let response = chat.converse(caller, Hints::default(), self.body(visitor)).await;
         reading::read(response).await.map_err(NoAnswer)
     }

@@ -19,7 +19,7 @@ use crate::{
     digest::Digest,
     drill::world::{Pace, StoreTurn},
     store::{
-        About, Change, Entry, Fence, Lead, Put, SharedDocument, Store, StoreError, Tag, Usage, Waited,
+        About, Change, Entry, Fence, Lead, Lease, Put, SharedDocument, Store, StoreError, Tag, Usage, Waited,
         embedded::Embedded,
     },
 };
@@ -161,6 +161,10 @@ impl Store for WorldStore {
 
     async fn take(&self, budget: &str, per_minute: u64) -> Result<bool, StoreError> {
         self.up()?.take(budget, per_minute).await
+    }
+
+    async fn lease(&self, bucket: &str, rate: f64, burst: f64, want: u64) -> Result<Lease, StoreError> {
+        self.up()?.lease(bucket, rate, burst, want).await
     }
 
     async fn document(&self, name: &str) -> Result<Option<SharedDocument>, StoreError> {

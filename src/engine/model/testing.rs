@@ -22,7 +22,7 @@ pub(crate) fn asked(question: &str) -> Asked {
         stream: false,
         include_usage: false,
         ask_usage: false,
-        caller: Caller { tenant: "t".into(), user: None, tier: Tier::Anonymous },
+        caller: Caller { tenant: "t".into(), user: None, tier: Tier::Anonymous, address: None },
         text: question.to_owned(),
         context: Digest::of([b"Help.".as_slice()]),
         not_alone: None,

@@ -129,7 +129,7 @@ impl Node {
             stream: false,
             include_usage: false,
             ask_usage: false,
-            caller: Caller { tenant: "shop".into(), user: None, tier: Tier::Anonymous },
+            caller: Caller { tenant: "shop".into(), user: None, tier: Tier::Anonymous, address: None },
             text: text.into(),
             context: Digest::of([&b"context"[..]]),
             not_alone: None,
@@ -288,7 +288,8 @@ async fn a_question_that_means_the_same_may_be_answered_stale_too() {
 async fn tenants_and_users_never_get_each_others_answers() {
     let node = Node::new();
     let of = |tenant: &str, user: Option<&str>, text: &str| {
-        let caller = Caller { tenant: TenantId::from(tenant), user: user.map(Into::into), tier: Tier::Anonymous };
+        let caller =
+            Caller { tenant: TenantId::from(tenant), user: user.map(Into::into), tier: Tier::Anonymous, address: None };
         node.understand(Asked { caller, ..node.asked(text) })
     };
     for (text, wording) in [

@@ -145,7 +145,7 @@ async fn labels_raise_a_threshold_that_is_wrong_for_sure_and_leave_what_others_t
 async fn a_caller_who_names_an_intent_does_not_make_the_personal_public() {
     let node = Node::new();
     let of = |user: Option<&str>| {
-        let caller = Caller { tenant: "shop".into(), user: user.map(Into::into), tier: Tier::Anonymous };
+        let caller = Caller { tenant: "shop".into(), user: user.map(Into::into), tier: Tier::Anonymous, address: None };
         let hints = Hints { intent: Some("faq".into()), ..Hints::default() };
         node.understand(Asked { caller, hints, ..node.asked("Where is my order 112-5551?") })
     };

@@ -27,7 +27,7 @@ fn asked(text: &str) -> Asked {
         stream: false,
         include_usage: false,
         ask_usage: false,
-        caller: Caller { tenant: "shop".into(), user: None, tier: Tier::Anonymous },
+        caller: Caller { tenant: "shop".into(), user: None, tier: Tier::Anonymous, address: None },
         text: text.into(),
         context: Digest::of([&b"context"[..]]),
         not_alone: None,
@@ -202,7 +202,7 @@ fn personal_and_price_questions_are_never_found_by_meaning() {
 fn tenants_never_share_and_users_share_only_what_is_public() {
     let shop = shop();
     let with = |tenant: &str, user: Option<&str>, text: &str| {
-        let caller = Caller { tenant: tenant.into(), user: user.map(Into::into), tier: Tier::Anonymous };
+        let caller = Caller { tenant: tenant.into(), user: user.map(Into::into), tier: Tier::Anonymous, address: None };
         shop.question(Asked { caller, ..asked(text) })
     };
     let public = "When is Naruto out?";

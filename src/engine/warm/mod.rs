@@ -148,7 +148,7 @@ impl Warmer {
     }
 
     async fn ask(&self, question: &str, tenant: &TenantId, release: &Release) -> Asking {
-        let caller = Caller { tenant: tenant.clone(), user: None, tier: Tier::Anonymous };
+        let caller = Caller { tenant: tenant.clone(), user: None, tier: Tier::Anonymous, address: None };
         let hints = Hints { no_cache: true, ..Hints::default() };
         let body = self.plan.request(question);
         let asked = match (self.read)(body, caller, hints) {

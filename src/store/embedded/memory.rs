@@ -8,7 +8,7 @@ use std::{
 use tokio::sync::broadcast;
 
 use super::{
-    Budgets, Limits,
+    Buckets, Budgets, Limits,
     disk::write::Write,
     generations::Generations,
     leases::Leases,
@@ -36,6 +36,7 @@ pub(super) struct State {
     pub(super) generations: Generations,
     pub(super) leases: Leases,
     pub(super) budgets: Budgets,
+    pub(super) buckets: Buckets,
     pub(super) documents: BTreeMap<Arc<str>, SharedDocument>,
     /// While the file is being read: what was removed meanwhile and must not come back from it.
     pub(super) removed_while_loading: Option<HashSet<Digest>>,
@@ -69,6 +70,7 @@ impl Memory {
             generations: Generations::default(),
             leases: Leases::default(),
             budgets: Budgets::default(),
+            buckets: Buckets::default(),
             documents: BTreeMap::new(),
             removed_while_loading: None,
         };

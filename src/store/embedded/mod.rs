@@ -4,6 +4,7 @@
 //! acknowledge is committed to the file first (in batches, by a thread of its own) and survives the process being killed.
 //! Without a file ([`Embedded::in_memory`]) nothing waits and nothing runs beside: several nodes of a drill can share one.
 
+mod buckets;
 mod budgets;
 mod disk;
 mod generations;
@@ -17,11 +18,14 @@ use std::{path::Path, sync::Arc, time::Duration};
 use async_trait::async_trait;
 use tokio::{sync::broadcast, time::Instant};
 
+use buckets::Buckets;
 use budgets::Budgets;
 pub use disk::open::OpenError;
 pub use limits::Limits;
 
-use super::{About, Change, Entry, Fence, Lead, Put, SharedDocument, Store, StoreError, Tag, Usage, Waited, encoding};
+use super::{
+    About, Change, Entry, Fence, Lead, Lease, Put, SharedDocument, Store, StoreError, Tag, Usage, Waited, encoding,
+};
 use crate::{clock::Clock, digest::Digest, tasks::Tasks};
 use disk::{Disk, write::Write};
 use memory::Memory;
@@ -142,6 +146,11 @@ impl Store for Embedded {
     async fn take(&self, budget: &str, per_minute: u64) -> Result<bool, StoreError> {
         let now = self.memory.clock.now();
         Ok(self.memory.state().budgets.take(budget, per_minute, now))
+    }
+
+    async fn lease(&self, bucket: &str, rate: f64, burst: f64, want: u64) -> Result<Lease, StoreError> {
+        let now = self.memory.clock.now();
+        Ok(self.memory.state().buckets.lease(bucket, rate, burst, want, now))
     }
 
     async fn document(&self, name: &str) -> Result<Option<SharedDocument>, StoreError> {

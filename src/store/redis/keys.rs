@@ -90,6 +90,10 @@ impl Keys {
         self.name(Shard::of_name(budget), "b", budget)
     }
 
+    pub(super) fn lease(&self, bucket: &str) -> String {
+        self.name(Shard::of_name(bucket), "t", bucket)
+    }
+
     pub(super) fn document(&self, name: &str) -> String {
         self.name(Shard::of_name(name), "d", name)
     }

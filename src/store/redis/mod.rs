@@ -64,7 +64,7 @@ pub use self::{
     operate::Condition,
     options::{Connections, Options, Servers, Tls},
 };
-use super::{About, Change, Entry, Fence, Lead, Put, SharedDocument, Store, StoreError, Tag, Usage, Waited};
+use super::{About, Change, Entry, Fence, Lead, Lease, Put, SharedDocument, Store, StoreError, Tag, Usage, Waited};
 use crate::{clock::Clock, dice::Dice, digest::Digest, tasks::Tasks, telemetry::registry::Registry};
 
 /// Longest wait for any answer, and for a connection.
@@ -246,6 +246,14 @@ impl Node {
         self.call(Shard::of_name(budget), &call, Wait::OnPath).await
     }
 
+    async fn lease(&self, bucket: &str, rate: f64, burst: f64, want: u64) -> Result<Lease, StoreError> {
+        let thousandths = |number: f64| (number * 1_000.0).round() as u64;
+        let call = self.scripts.lease.call().key(self.keys.lease(bucket));
+        let call = call.number(thousandths(rate)).number(thousandths(burst)).number(want);
+        let (granted, left) = self.call(Shard::of_name(bucket), &call, Wait::Behind).await?;
+        Ok(Lease { granted, left })
+    }
+
     async fn document(&self, name: &str) -> Result<Option<SharedDocument>, StoreError> {
         let mut command = redis::cmd("HMGET");
         command.arg(self.keys.document(name)).arg("version").arg("content");
@@ -314,6 +322,10 @@ impl Store for Redis {
 
     async fn take(&self, budget: &str, per_minute: u64) -> Result<bool, StoreError> {
         self.0.take(budget, per_minute).await
+    }
+
+    async fn lease(&self, bucket: &str, rate: f64, burst: f64, want: u64) -> Result<Lease, StoreError> {
+        self.0.lease(bucket, rate, burst, want).await
     }
 
     async fn document(&self, name: &str) -> Result<Option<SharedDocument>, StoreError> {

@@ -23,6 +23,7 @@ pub(super) struct Scripts {
     pub(super) renew: Lua,
     pub(super) release: Lua,
     pub(super) take: Lua,
+    pub(super) lease: Lua,
     pub(super) write_document: Lua,
     pub(super) rehearse: Lua,
 }
@@ -49,13 +50,14 @@ impl Scripts {
             renew: lua(&[ALSO_WHEN_FULL, include_str!("lua/renew.lua")]),
             release: lua(&[ALSO_WHEN_FULL, include_str!("lua/release.lua")]),
             take: lua(&[ALSO_WHEN_FULL, include_str!("lua/take.lua")]),
+            lease: lua(&[ALSO_WHEN_FULL, include_str!("lua/lease.lua")]),
             write_document: lua(&[ALSO_WHEN_FULL, include_str!("lua/write_document.lua")]),
             rehearse: lua(&[ALSO_WHEN_FULL, include_str!("lua/rehearse.lua")]),
         }
     }
 
     /// All of them, to be loaded when a connection is made.
-    pub(super) fn all(&self) -> [&Lua; 13] {
+    pub(super) fn all(&self) -> [&Lua; 14] {
         let Self {
             put,
             drop,
@@ -68,10 +70,26 @@ impl Scripts {
             renew,
             release,
             take,
+            lease,
             write_document,
             rehearse,
         } = self;
-        [put, drop, hits, forget, generations, invalidate, prune, lead, renew, release, take, write_document, rehearse]
+        [
+            put,
+            drop,
+            hits,
+            forget,
+            generations,
+            invalidate,
+            prune,
+            lead,
+            renew,
+            release,
+            take,
+            lease,
+            write_document,
+            rehearse,
+        ]
     }
 }
 

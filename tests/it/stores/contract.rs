@@ -57,6 +57,8 @@ contract! {
     a_wait_gives_up_when_it_was_told_to,
     of_many_nodes_that_want_to_lead_one_may,
     a_budget_is_shared_and_ends,
+        tokens_are_leased_once_whoever_asks,
+        a_bucket_fills_at_its_rate,
     a_document_is_written_only_over_the_version_that_was_read,
     of_many_writers_of_one_version_one_wins,
     every_node_hears_of_a_document,
@@ -289,6 +291,31 @@ async fn a_budget_is_shared_and_ends(pair: Pair) {
     // At a minute's turn a window may slide by a share of one; never more.
     assert!((20..=21).contains(&taken), "{taken} of a budget of 20");
     assert!(pair.one.take("another", 20).await.expect("take"));
+}
+
+async fn tokens_are_leased_once_whoever_asks(pair: Pair) {
+    let mut granted = 0;
+    for n in 0..20_u8 {
+        let node = if n.is_multiple_of(2) { &pair.one } else { &pair.two };
+        let lease = node.lease("rate", 0.001, 50.0, 4).await.expect("lease");
+        granted += lease.granted;
+        assert!(lease.granted <= 4 && lease.left <= 50, "{lease:?}");
+    }
+    assert_eq!(granted, 50, "a full bucket, and next to nothing comes in");
+    assert_eq!(pair.two.lease("another", 1.0, 5.0, 3).await.expect("lease").granted, 3);
+}
+
+async fn a_bucket_fills_at_its_rate(pair: Pair) {
+    assert_eq!(pair.one.lease("fast", 200.0, 10.0, 100).await.expect("lease").granted, 10);
+    timeout(LONG, async {
+        let mut granted = 0;
+        while granted < 20 {
+            tokio::time::sleep(Duration::from_millis(20)).await;
+            granted += pair.two.lease("fast", 200.0, 10.0, 100).await.expect("lease").granted;
+        }
+    })
+    .await
+    .expect("tokens come in");
 }
 
 async fn a_document_is_written_only_over_the_version_that_was_read(pair: Pair) {

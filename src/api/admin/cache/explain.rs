@@ -54,6 +54,7 @@ pub(super) async fn explain(State(desk): Shared, Json(wanted): Json<Wanted>) -> 
         tenant: tenant.unwrap_or_else(|| "default".into()),
         user: user.map(Into::into),
         tier: Tier::Registered,
+        address: None,
     };
     let no_cache = no_cache || no_store;
     let hints = Hints { intent, entities, no_cache, no_store, ..Hints::default() };

@@ -4,7 +4,7 @@ use serde_json::{Value, json};
 use super::*;
 
 fn read_from(body: &str) -> Result<Asked, ApiError> {
-    let caller = Caller { tenant: "shop".into(), user: None, tier: Default::default() };
+    let caller = Caller { tenant: "shop".into(), user: None, tier: Default::default(), address: None };
     super::message(body.to_owned().into(), caller, Hints::default(), false, &["m".into()])
 }
 
@@ -24,7 +24,7 @@ fn text_and_a_list_of_one_text_ask_the_same() {
 fn the_same_body_through_bedrock_asks_the_same() {
     let body =
         r#"{"anthropic_version":"bedrock-2023-05-31","max_tokens":9,"messages":[{"role":"user","content":"Hello?"}]}"#;
-    let caller = Caller { tenant: "shop".into(), user: None, tier: Default::default() };
+    let caller = Caller { tenant: "shop".into(), user: None, tier: Default::default(), address: None };
     let there = super::invocation("m", body.into(), caller, Hints::default(), true).expect("read");
     assert_eq!(there.context, read_from(&question(&json!("Hello?")).to_string()).expect("read").context);
 }

@@ -4,7 +4,7 @@ use serde_json::{Value, json};
 use super::*;
 
 fn caller() -> Caller {
-    Caller { tenant: "shop".into(), user: None, tier: Default::default() }
+    Caller { tenant: "shop".into(), user: None, tier: Default::default(), address: None }
 }
 
 fn read_as(operation: Operation, body: &str) -> Result<Asked, BedrockError> {

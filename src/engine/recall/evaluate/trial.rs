@@ -147,7 +147,12 @@ fn request(text: &str) -> Asked {
         stream: false,
         include_usage: false,
         ask_usage: false,
-        caller: Caller { tenant: "evaluation".into(), user: Some("somebody".into()), tier: Tier::Anonymous },
+        caller: Caller {
+            tenant: "evaluation".into(),
+            user: Some("somebody".into()),
+            tier: Tier::Anonymous,
+            address: None,
+        },
         text: text.to_owned(),
         context: Digest::of([&b"evaluation"[..]]),
         not_alone: None,

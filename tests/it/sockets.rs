@@ -1,0 +1,276 @@
+//! Conversations over WebSockets, with a client of its own kind over real sockets.
+
+use std::time::Duration;
+
+use futures_util::{SinkExt, StreamExt};
+use serde_json::{Value, json};
+use tokio::{
+    io::{AsyncReadExt, AsyncWriteExt},
+    net::{TcpSocket, TcpStream},
+    time::timeout,
+};
+use tokio_tungstenite::{
+    WebSocketStream, client_async,
+    tungstenite::{Error, Message, client::IntoClientRequest, protocol::frame::coding::CloseCode},
+};
+
+use crate::support::banto::{Banto, get, post, question};
+
+/// Longer than anything here takes.
+const LONG: Duration = Duration::from_secs(60);
+
+type Socket = WebSocketStream<TcpStream>;
+
+#[allow(clippy::result_large_err, reason = "it is the client library's own")]
+async fn open_with(banto: &Banto, headers: &[(&'static str, &str)]) -> Result<Socket, Error> {
+    let stream = TcpStream::connect(address(banto)).await.expect("connected");
+    let url = banto.url("/v1/chat/ws?user=aiko").replace("http:", "ws:");
+    let mut request = url.into_client_request().expect("a request");
+    for (name, value) in headers {
+        request.headers_mut().insert(*name, value.parse().expect("a header"));
+    }
+    client_async(request, stream).await.map(|(socket, _)| socket)
+}
+
+fn address(banto: &Banto) -> String {
+    banto.url("").trim_start_matches("http://").to_owned()
+}
+
+/// An open one, with its welcome.
+async fn open(banto: &Banto) -> Socket {
+    let mut socket = open_with(banto, &[]).await.expect("open");
+    let welcome = hear(&mut socket).await;
+    assert_eq!((&welcome["type"], welcome["status"]["status"].is_string()), (&json!("welcome"), true), "{welcome}");
+    socket
+}
+
+async fn say(socket: &mut Socket, message: Value) {
+    socket.send(Message::text(message.to_string())).await.expect("sent");
+}
+
+/// The next message.
+async fn hear(socket: &mut Socket) -> Value {
+    loop {
+        match timeout(LONG, socket.next()).await.expect("in time").expect("open").expect("a message") {
+            Message::Text(text) => return serde_json::from_str(&text).expect("JSON"),
+            Message::Ping(_) | Message::Pong(_) => {}
+            other => panic!("{other:?}"),
+        }
+    }
+}
+
+/// Messages up to the first of this type, that one included.
+async fn until(socket: &mut Socket, kind: &str) -> Vec<Value> {
+    let mut heard = Vec::new();
+    while heard.last().is_none_or(|last: &Value| last["type"] != kind) {
+        heard.push(hear(socket).await);
+    }
+    heard
+}
+
+fn words(heard: &[Value]) -> String {
+    heard.iter().filter(|message| message["type"] == "token").filter_map(|token| token["text"].as_str()).collect()
+}
+
+async fn metric(banto: &Banto, series: &str) -> f64 {
+    let (_, text) = get(&banto.url("/metrics")).await.expect("metrics");
+    let line = text.lines().find(|line| line.starts_with(series)).unwrap_or_else(|| panic!("no {series} in\n{text}"));
+    line.rsplit_once(' ').and_then(|(_, value)| value.parse().ok()).expect("a number")
+}
+
+async fn wait_for(banto: &Banto, series: &str) {
+    let deadline = tokio::time::Instant::now() + LONG;
+    while metric(banto, series).await < 1.0 {
+        assert!(tokio::time::Instant::now() < deadline, "{series} stays 0:\n{}", banto.log());
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+}
+
+#[tokio::test]
+async fn an_answer_comes_in_tokens_and_says_the_same_as_over_http() {
+    let banto = Banto::start("").await;
+    let mut socket = open(&banto).await;
+    say(&mut socket, json!({ "type": "ask", "id": "1", "text": "What is a tankobon?" })).await;
+    let heard = until(&mut socket, "end").await;
+    assert_eq!((&heard[0]["type"], &heard[0]["banto"]["source"]), (&json!("begin"), &json!("primary")), "{heard:?}");
+    let tokens = heard.iter().filter(|message| message["type"] == "token").count();
+    assert!(tokens > 1, "{heard:?}");
+    assert_eq!(heard.last().map(|end| &end["finish_reason"]), Some(&json!("stop")));
+    let request = serde_json::from_str::<Value>(&question("What is a tankobon?")).expect("JSON");
+    let (_, text) = post(&banto.url("/v1/chat/completions"), &request.to_string()).await.expect("an answer");
+    let whole: Value = serde_json::from_str(&text).expect("JSON");
+    assert_eq!(whole["choices"][0]["message"]["content"], words(&heard));
+    // The same again, as a whole request, comes from the cache.
+    let mut request = request;
+    request["stream"] = json!(true);
+    say(&mut socket, json!({ "type": "ask", "id": "2", "request": request })).await;
+    let again = until(&mut socket, "end").await;
+    assert_eq!((words(&again), &again[0]["banto"]["source"]), (words(&heard), &json!("exact")), "{again:?}");
+}
+
+#[tokio::test]
+async fn who_got_a_degraded_answer_hears_of_the_outage_and_that_it_is_over() {
+    let models =
+        "deadline: 3s\nmodels:\n  - { name: primary, kind: simulated }\n  - { name: secondary, kind: simulated }\n";
+    let banto = Banto::start(models).await;
+    let turn = async |wish: Value| {
+        for model in ["primary", "secondary"] {
+            post(&banto.url(&format!("/api/v1/simulated/{model}")), &wish.to_string()).await.expect("an answer");
+        }
+    };
+    let ask = async |text: &str| post(&banto.url("/v1/chat/completions"), &question(text)).await;
+    let mut socket = open(&banto).await;
+    turn(json!({ "break": { "fault": "throttle", "share": 1.0 } })).await;
+    say(&mut socket, json!({ "type": "ask", "id": "order", "text": "Where is my order #12345?" })).await;
+    let heard = until(&mut socket, "end").await;
+    assert!(words(&heard).contains("#12345") && words(&heard).contains("/orders/12345"), "{heard:?}");
+    let mut told = heard;
+    for n in 0..10 {
+        ask(&format!("Please tell me about volume {n} of Naruto")).await;
+    }
+    while !told.iter().any(|message| message["type"] == "status" && message["status"] == "outage") {
+        told = until(&mut socket, "status").await;
+    }
+    turn(json!("heal")).await;
+    let mending = async {
+        for n in 0.. {
+            ask(&format!("Please tell me about volume {n} of Bleach")).await;
+            tokio::time::sleep(Duration::from_millis(100)).await;
+        }
+    };
+    let told = tokio::select! {
+        told = until(&mut socket, "back") => told,
+        () = mending => unreachable!("it goes on"),
+    };
+    let back = told.last().expect("a notice");
+    assert_eq!(back["ids"], json!(["order"]));
+    assert!(back["message"]["ja"].is_string(), "{back}");
+}
+
+#[tokio::test]
+async fn a_revision_reaches_whoever_got_the_answer_and_nobody_else() {
+    let banto = Banto::start("").await;
+    let (mut one, mut other) = (open(&banto).await, open(&banto).await);
+    say(&mut one, json!({ "type": "ask", "id": "q", "text": "How much is One Piece 1?" })).await;
+    let end = until(&mut one, "end").await.pop().expect("an end");
+    let wish = json!({ "trace_id": end["trace_id"], "text": "The price has changed." });
+    let (status, text) = post(&banto.url("/api/v1/revisions"), &wish.to_string()).await.expect("an answer");
+    assert_eq!((status, text.contains("\"listening\":2")), (200, true), "{text}");
+    let revision = hear(&mut one).await;
+    assert_eq!(
+        (&revision["type"], &revision["id"], &revision["text"]),
+        (&json!("revision"), &json!("q"), &wish["text"])
+    );
+    say(&mut other, json!({ "type": "ping" })).await;
+    assert_eq!(hear(&mut other).await["type"], "pong", "it heard nothing of the other's answer");
+}
+
+#[tokio::test]
+async fn what_cannot_be_meant_is_answered_and_ends_nothing() {
+    let banto = Banto::start("").await;
+    let mut socket = open(&banto).await;
+    for text in ["", "{", "[1]", "{\"type\":\"shout\"}", "{\"type\":\"ask\",\"id\":\"\",\"text\":\"x\"}"] {
+        socket.send(Message::text(text)).await.expect("sent");
+        let heard = hear(&mut socket).await;
+        assert_eq!(
+            (&heard["type"], &heard["error"]["code"]),
+            (&json!("error"), &json!("invalid_message")),
+            "{text}: {heard}"
+        );
+    }
+    let body = json!({ "model": "nobody", "stream": true, "messages": [{ "role": "user", "content": "x" }] });
+    say(&mut socket, json!({ "type": "ask", "id": "1", "request": body })).await;
+    let heard = hear(&mut socket).await;
+    assert_eq!((&heard["id"], &heard["error"]["code"]), (&json!("1"), &json!("model_not_found")), "{heard}");
+    say(&mut socket, json!({ "type": "ask", "id": "2", "text": "What is a tankobon?" })).await;
+    until(&mut socket, "end").await;
+}
+
+#[tokio::test]
+async fn a_client_that_floods_is_closed_and_told_why() {
+    let banto = Banto::start("").await;
+    let mut socket = open(&banto).await;
+    for _ in 0..200 {
+        if socket.send(Message::text("{\"type\":\"ping\"}")).await.is_err() {
+            break;
+        }
+    }
+    let close = loop {
+        match timeout(LONG, socket.next()).await.expect("in time") {
+            Some(Ok(Message::Close(frame))) => break frame.map(|frame| frame.code),
+            Some(Ok(_)) => {}
+            // Reset while we were still writing.
+            Some(Err(_)) | None => break None,
+        }
+    };
+    assert!(close.is_none_or(|code| code == CloseCode::Policy), "{close:?}");
+    wait_for(&banto, "banto_sockets_ended_total{reason=\"flood\"}").await;
+    open(&banto).await;
+}
+
+#[tokio::test]
+async fn a_client_that_does_not_read_is_cut() {
+    let banto = Banto::start("sockets: { slow: 500ms, messages: { rate: 1000000, burst: 1000000 } }\n").await;
+    let socket = TcpSocket::new_v4().expect("a socket");
+    socket.set_recv_buffer_size(4_096).expect("a small buffer");
+    let stream = socket.connect(address(&banto).parse().expect("an address")).await.expect("connected");
+    let request = banto.url("/v1/chat/ws").replace("http:", "ws:").into_client_request().expect("a request");
+    let (mut socket, _) = client_async(request, stream).await.expect("open");
+    let writing = async { while socket.send(Message::text("{\"type\":\"nonsense\"}")).await.is_ok() {} };
+    // It writes and never reads: at the latest when both buffers are full, neither side gets on, and the other gives up.
+    timeout(LONG, writing).await.expect("cut");
+    wait_for(&banto, "banto_sockets_ended_total{reason=\"slow\"}").await;
+}
+
+#[tokio::test]
+async fn a_client_that_does_not_answer_is_cut() {
+    let banto = Banto::start("sockets: { ping: 200ms }\n").await;
+    let mut stream = TcpStream::connect(address(&banto)).await.expect("connected");
+    let wish = "GET /v1/chat/ws HTTP/1.1\r\nhost: x\r\nconnection: Upgrade\r\nupgrade: websocket\r\nsec-websocket-version: 13\r\n\
+                sec-websocket-key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n";
+    stream.write_all(wish.as_bytes()).await.expect("sent");
+    let mut heard = Vec::new();
+    // It reads pings and never says anything; nobody who is there does that.
+    timeout(LONG, stream.read_to_end(&mut heard)).await.expect("cut").expect("read");
+    assert!(heard.starts_with(b"HTTP/1.1 101"), "{}", String::from_utf8_lossy(&heard));
+    wait_for(&banto, "banto_sockets_ended_total{reason=\"silent\"}").await;
+}
+
+#[tokio::test]
+async fn only_known_keys_and_known_pages_open_one_and_no_more_than_there_is_room_for() {
+    let more = "keys:\n  - { tenant: shop, key: { env: PATH } }\nsockets: { connections: 1, origins: ['https://shop.example'] }\n";
+    let banto = Banto::start(more).await;
+    let refused = async |headers: &[(&'static str, &str)]| match open_with(&banto, headers).await {
+        Err(Error::Http(response)) => response.status().as_u16(),
+        Err(error) => panic!("{error}"),
+        Ok(_) => 101,
+    };
+    let key = std::env::var("PATH").expect("a PATH");
+    let bearer = format!("Bearer {key}");
+    assert_eq!(refused(&[]).await, 401);
+    assert_eq!(refused(&[("sec-websocket-protocol", "banto.v1, banto.key.wrong")]).await, 401);
+    assert_eq!(refused(&[("authorization", &bearer), ("origin", "https://evil.example")]).await, 403);
+    let held =
+        open_with(&banto, &[("authorization", &bearer), ("origin", "https://shop.example")]).await.expect("open");
+    assert_eq!(refused(&[("authorization", &bearer)]).await, 503, "there is room for one");
+    drop(held);
+    wait_for(&banto, "banto_sockets_ended_total{reason=\"client\"}").await;
+    let (status, text) = get(&banto.url("/v1/chat/ws")).await.expect("an answer");
+    assert_eq!((status, text.contains("upgrade_required")), (426, true), "{text}");
+}
+
+#[tokio::test]
+async fn at_sigterm_a_question_under_way_is_finished_and_the_client_told_to_go_elsewhere() {
+    let slow = "models:\n  - { name: primary, kind: simulated, profile: { first_token: 1500ms } }\n";
+    let mut banto = Banto::start(slow).await;
+    let mut socket = open(&banto).await;
+    say(&mut socket, json!({ "type": "ask", "id": "1", "text": "What is a tankobon?" })).await;
+    wait_for(&banto, "banto_sockets_questions_total").await;
+    banto.terminate();
+    let heard = until(&mut socket, "end").await;
+    assert!(!words(&heard).is_empty(), "{heard:?}");
+    let closed = timeout(LONG, socket.next()).await.expect("in time");
+    assert!(matches!(&closed, Some(Ok(Message::Close(Some(frame)))) if frame.code == CloseCode::Away), "{closed:?}");
+    drop(socket);
+    assert!(banto.ended().await.success(), "{}", banto.log());
+}
