@@ -61,6 +61,7 @@ use crate::{
         model::simulated::Simulation,
         origin::Origins,
         recall::embed::Embedder,
+        upkeep,
         warm::{self, Warmer},
     },
     events::intake::Intake,
@@ -281,6 +282,7 @@ async fn start_engine(
         },
         deadline: settings.deadline,
         trail: Some(trail),
+        upkeep: upkeep::EVERY,
         shop: shop.clone(),
     };
     let engine = node::start(parts, tasks);
