@@ -61,11 +61,26 @@ pub struct Parts {
     pub deadline: Duration,
     /// Who was served what.
     pub trail: Option<Trail>,
+    /// How often gauges are brought up to date and temporary changes ended: each second, unless nobody looks so often.
+    pub upkeep: Duration,
 }
 
 /// Starts a node: its background work runs in `tasks` until shutdown.
 pub fn start(parts: Parts, tasks: &Tasks) -> Arc<Engine> {
-    let Parts { shop, models, store, board, embedder, registry, clock, dice, admission, deadline, trail } = parts;
+    let Parts {
+        shop,
+        models,
+        store,
+        board,
+        embedder,
+        registry,
+        clock,
+        dice,
+        admission,
+        deadline,
+        trail,
+        upkeep: every,
+    } = parts;
     let everything = shop.priced();
     let understanding: InForce = Arc::new(ArcSwap::new(shop.understanding));
     let calendar: sale::InForce = Arc::new(ArcSwap::new(shop.calendar));
@@ -122,6 +137,6 @@ pub fn start(parts: Parts, tasks: &Tasks) -> Arc<Engine> {
         keeps: keeps.clone(),
     };
     tasks.spawn_until_stopped(keeper.run());
-    tasks.spawn_until_stopped(upkeep::look_after(engine.clone(), store, registry, keeps));
+    tasks.spawn_until_stopped(upkeep::look_after(engine.clone(), store, registry, keeps, every));
     engine
 }

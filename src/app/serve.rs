@@ -60,6 +60,7 @@ use crate::{
         model::simulated::Simulation,
         origin::Origins,
         recall::embed::Embedder,
+        upkeep,
         warm::{self, Warmer},
     },
     events::intake::Intake,
@@ -283,6 +284,7 @@ async fn start_engine(
         admission: limits.admitted(settings.redis.is_some()),
         deadline: settings.deadline,
         trail: Some(trail),
+        upkeep: upkeep::EVERY,
         shop: shop.clone(),
     };
     let engine = node::start(parts, tasks);

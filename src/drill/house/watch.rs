@@ -2,6 +2,7 @@
 //! measurements to see by.
 
 use std::{
+    collections::BTreeMap,
     sync::{Arc, Mutex, PoisonError},
     time::Duration,
 };
@@ -25,7 +26,7 @@ use crate::{
         query::Series,
         reconcile::{Controller, Parts, Senses},
         rulebook::Rulebook,
-        sense::{fleet::EngineSource, history::History},
+        sense::{eyes::Inbox, fleet::EngineSource, history::History},
     },
     drill::{offset::Offset, story::AlarmTurn},
     ids::AlarmName,
@@ -45,7 +46,16 @@ pub(super) struct Watch {
     controller: Controller,
     eyes: tokio::sync::Mutex<Eyes>,
     history: Arc<History>,
-    alarms: Mutex<Vec<(Timestamp, AlarmName, AlarmState)>>,
+    alarms: Mutex<Turned>,
+}
+
+/// How alarms turned.
+#[derive(Default)]
+struct Turned {
+    /// By time.
+    all: Vec<(Timestamp, AlarmName, AlarmState)>,
+    /// How each stands.
+    now: BTreeMap<AlarmName, AlarmState>,
 }
 
 impl Watch {
@@ -58,6 +68,7 @@ impl Watch {
         registries: &[Arc<Registry>],
         board: &Arc<Board>,
         store: &Arc<dyn Store>,
+        inbox: Inbox,
         clock: Clock,
     ) -> Result<Self, String> {
         let mut problems = Problems::default();
@@ -79,7 +90,7 @@ impl Watch {
         for (number, registry) in registries.iter().enumerate() {
             source.watch(format!("node-{number:02}").into(), registry.clone());
         }
-        let eyes = tokio::sync::Mutex::new(Eyes { source, history: history.clone() });
+        let eyes = tokio::sync::Mutex::new(Eyes { source, inbox, history: history.clone() });
         Ok(Self { controller, eyes, history, alarms: Mutex::default() })
     }
 
@@ -93,9 +104,9 @@ impl Watch {
         self.controller.tick(&mut *self.eyes.lock().await, now).await;
         let mut alarms = self.alarms.lock().unwrap_or_else(PoisonError::into_inner);
         for judged in self.controller.overview().alarms {
-            let last = alarms.iter().rev().find(|(_, alarm, _)| *alarm == judged.alarm).map(|(_, _, state)| *state);
-            if last.unwrap_or_default() != judged.state {
-                alarms.push((now, judged.alarm, judged.state));
+            if alarms.now.get(&judged.alarm).copied().unwrap_or_default() != judged.state {
+                alarms.now.insert(judged.alarm.clone(), judged.state);
+                alarms.all.push((now, judged.alarm, judged.state));
             }
         }
     }
@@ -103,7 +114,7 @@ impl Watch {
     /// Whether an alarm has turned lately.
     pub(super) fn is_busy(&self, now: Timestamp) -> bool {
         let alarms = self.alarms.lock().unwrap_or_else(PoisonError::into_inner);
-        alarms.last().is_some_and(|(at, ..)| now.since(*at) < BUSY_FOR)
+        alarms.all.last().is_some_and(|(at, ..)| now.since(*at) < BUSY_FOR)
     }
 
     /// The incidents so far, oldest first.
@@ -121,13 +132,14 @@ impl Watch {
             alarm: alarm.to_string(),
             to: *to,
         };
-        alarms.iter().map(turn).collect()
+        alarms.all.iter().map(turn).collect()
     }
 }
 
 /// What the controller sees by.
 struct Eyes {
     source: EngineSource,
+    inbox: Inbox,
     history: Arc<History>,
 }
 
@@ -135,6 +147,8 @@ struct Eyes {
 impl Senses for Eyes {
     async fn look(&mut self, now: Timestamp) {
         self.source.look(&self.history, now);
+        let events = std::mem::take(&mut *self.inbox.lock().unwrap_or_else(PoisonError::into_inner));
+        events.into_iter().for_each(|event| self.history.note(event));
     }
 
     fn series(&self) -> &(dyn Series + Send + Sync) {
