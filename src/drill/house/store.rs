@@ -186,7 +186,7 @@ impl Store for WorldStore {
     }
 
     async fn lease(&self, bucket: &str, rate: f64, burst: f64, want: u64) -> Result<Lease, StoreError> {
-        self.up()?.lease(bucket, rate, burst, want).await
+        self.up().await?.lease(bucket, rate, burst, want).await
     }
 
     async fn document(&self, name: &str) -> Result<Option<SharedDocument>, StoreError> {
