@@ -15,11 +15,12 @@
   let charts = [], range = focus;
 
   const colour = (name) => getComputedStyle(root).getPropertyValue("--" + name).trim();
-  const clock = (second) => {
-    const s = (((data.midnight + Math.round(second)) % 86400) + 86400) % 86400;
-    const two = (n) => String(Math.floor(n)).padStart(2, "0");
-    return `${two(s / 3600)}:${two(s / 60 % 60)}:${two(s % 60)}`;
-  };
+  // Wall time; with its day where a drill lasts longer than one.
+  const long = whole[1] - whole[0] > 86400;
+  const wall = (second) => new Date((data.day * 86400 + data.midnight + Math.round(second)) * 1000).toISOString();
+  const day = (second) => new Date(wall(second)).toLocaleDateString("en-GB", { day: "numeric", month: "short", timeZone: "UTC" });
+  const clock = (second) => (long ? day(second) + " " : "") + wall(second).slice(11, 19);
+  const tick = (second, span) => span > 172800 ? day(second) : wall(second).slice(11, span > 3600 ? 16 : 19);
   const number = (n) => n >= 1000 ? n.toLocaleString("en") : String(Math.round(n * 100) / 100);
   const element = (tag, attributes = {}, ...children) => {
     const node = document.createElement(tag);
@@ -55,11 +56,11 @@
     box.append(element("header", {}, element("h3", {}, title), element("p", {}, note)), value, canvas);
     parent.append(box);
     const u = new uPlot({
-      width: Math.max(200, canvas.clientWidth), height: 190, legend: { show: false }, padding: [8, 12, 0, 0],
+      width: Math.max(200, canvas.clientWidth), height: 190, legend: { show: false }, padding: [8, 28, 0, 0],
       cursor: { sync: { key: "drill", setSeries: false }, points: { size: 6 }, drag: { x: true, y: false }, bind: { dblclick: () => () => show(whole) } },
       scales: { x: { time: false, min: range[0], max: range[1] }, y: { range: (_, __, max) => [0, (most || max || 1) * 1.08] } },
-      axes: [axis({ values: (_, splits) => splits.map((s) => s % 1 ? "" : clock(s).slice(0, range[1] - range[0] > 3600 ? 5 : 8)), space: 76,
-        size: 28, incrs: [1, 5, 10, 15, 30, 60, 120, 300, 600, 900, 1800, 3600] }), axis({ size: 44, values: (_, splits) => splits.map((n) => number(n) + (unit || "")) })],
+      axes: [axis({ values: (_, splits) => splits.map((s) => s % 1 ? "" : tick(s, range[1] - range[0])), space: 76,
+        size: 28, incrs: [1, 5, 10, 15, 30, 60, 120, 300, 600, 900, 1800, 3600, 10800, 21600, 43200, 86400, 172800, 604800] }), axis({ size: 44, values: (_, splits) => splits.map((n) => number(n) + (unit || "")) })],
       series: [{}, ...series], bands, plugins: [marks(kinds || ["world", "action"])],
       hooks: {
         setCursor: [(u) => say(value, u.cursor.idx)],

@@ -59,6 +59,8 @@ pub struct Parts {
     pub deadline: Duration,
     /// Who was served what.
     pub trail: Option<Trail>,
+    /// How often gauges are brought up to date and temporary changes ended: each second, unless nobody looks so often.
+    pub upkeep: Duration,
 }
 
 /// How much is let in.
@@ -74,7 +76,7 @@ pub struct Admitted {
 
 /// Starts a node: its background work runs in `tasks` until shutdown.
 pub fn start(parts: Parts, tasks: &Tasks) -> Arc<Engine> {
-    let Parts { shop, models, store, board, embedder, registry, clock, dice, admission, deadline, trail } = parts;
+    let Parts { shop, models, store, board, embedder, registry, clock, dice, admission, deadline, trail, upkeep: every } = parts;
     let everything = shop.priced();
     let understanding: InForce = Arc::new(ArcSwap::new(shop.understanding));
     let calendar: sale::InForce = Arc::new(ArcSwap::new(shop.calendar));
@@ -125,6 +127,6 @@ pub fn start(parts: Parts, tasks: &Tasks) -> Arc<Engine> {
         keeps: keeps.clone(),
     };
     tasks.spawn_until_stopped(keeper.run());
-    tasks.spawn_until_stopped(upkeep::look_after(engine.clone(), store, registry, keeps));
+    tasks.spawn_until_stopped(upkeep::look_after(engine.clone(), store, registry, keeps, every));
     engine
 }

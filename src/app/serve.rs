@@ -60,6 +60,7 @@ use crate::{
         exposure::{Kept, Trail},
         model::simulated::Simulation,
         origin::Origins,
+        upkeep,
         warm::{self, Warmer},
     },
     events::intake::Intake,
@@ -277,6 +278,7 @@ async fn start_engine(
         },
         deadline: settings.deadline,
         trail: Some(trail),
+        upkeep: upkeep::EVERY,
         shop: shop.clone(),
     };
     let engine = node::start(parts, tasks);

@@ -59,7 +59,7 @@ pub(super) fn start(settings: &Settings, around: Around<'_>, tasks: &Tasks) -> R
         let parts = checker::Parts {
             store: store.clone(),
             understanding: engine.understanding.clone(),
-            catalogue,
+            catalogue: Arc::new(catalogue),
             dice: dice.clone(),
             registry: registry.clone(),
         };

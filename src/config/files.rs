@@ -76,6 +76,15 @@ impl Files {
         Ok(Self::sorted(files))
     }
 
+    /// The same, with `from` replaced by `to` in one of them.
+    pub fn edited(&self, path: &str, from: &str, to: &str) -> Self {
+        let edit = |file: &File| {
+            let text = if file.path == path { file.text.replace(from, to) } else { file.text.clone() };
+            File { path: file.path.clone(), text }
+        };
+        Self(self.0.iter().map(edit).collect())
+    }
+
     /// Files given in memory, for tests.
     pub fn of<'a>(files: impl IntoIterator<Item = (&'a str, &'a str)>) -> Self {
         Self::sorted(files.into_iter().map(|(path, text)| File { path: path.into(), text: text.into() }).collect())

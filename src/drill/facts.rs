@@ -50,6 +50,12 @@ impl Facts {
         self.0.values().filter_map(known).collect()
     }
 
+    /// What is true of one topic at a moment.
+    pub fn says(&self, topic: &str, at: Offset) -> Option<&str> {
+        let says = &self.0.get(topic)?.says;
+        says.iter().rev().find(|(since, _)| *since <= at).map(|(_, says)| says.as_str())
+    }
+
     /// Whether an answer says something of a topic that was true at some moment between `from` and `to`. Nobody can be
     /// blamed for what changed while they spoke.
     pub fn bear_out(&self, topic: &str, answer: &str, from: Offset, to: Offset) -> bool {

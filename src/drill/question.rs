@@ -14,8 +14,8 @@ pub struct Template {
 #[derive(Clone, Debug, PartialEq, Eq)]
 enum Part {
     Text(String),
-    /// One of these words; earlier ones are asked for more often.
-    Blank(Arc<[String]>),
+    /// One of these words, under this name; earlier ones are asked for more often.
+    Blank(String, Arc<[String]>),
     /// A number that is hardly ever drawn twice.
     Fresh,
 }
@@ -43,7 +43,7 @@ impl Template {
             parts.push(Part::Text(before.to_owned()));
             parts.push(match (blank, words(blank)) {
                 ("fresh", _) => Part::Fresh,
-                (_, Some(words)) if !words.is_empty() => Part::Blank(words),
+                (_, Some(words)) if !words.is_empty() => Part::Blank(blank.to_owned(), words),
                 _ => {
                     return Err(format!("nothing is known to fill `{{{blank}}}` with; list some words under `words:`"));
                 }
@@ -54,7 +54,7 @@ impl Template {
         Ok(Self { parts, fact: None })
     }
 
-    /// The same, and a right answer says what is true of this topic.
+    /// The same, and a right answer says what is true of this topic, whose blank is filled as the question's.
     pub fn with_fact(self, fact: Option<Arc<str>>) -> Self {
         Self { fact, ..self }
     }
@@ -68,7 +68,12 @@ impl Template {
                     question.text.push_str(text);
                     continue;
                 }
-                Part::Blank(words) => words[popular(words.len(), dice)].clone(),
+                Part::Blank(name, words) => {
+                    let word = &words[popular(words.len(), dice)];
+                    let fill = |fact: Arc<str>| fact.replace(&format!("{{{name}}}"), word).into();
+                    question.fact = question.fact.map(fill);
+                    word.clone()
+                }
                 Part::Fresh => format!("{:010}", dice.bits() % 10_000_000_000),
             };
             question.text.push_str(&word);

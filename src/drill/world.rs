@@ -18,6 +18,8 @@ pub struct Condition {
     pub first_token: Option<TimeSpan>,
     /// Time for each further token.
     pub per_token: Option<TimeSpan>,
+    /// How long an unused prefix stays in its prompt cache.
+    pub keeps_prefix: Option<TimeSpan>,
     /// What it can bear.
     pub capacity: Option<Capacity>,
     /// What is wrong with it.
@@ -31,6 +33,7 @@ impl Condition {
         let mut profile = usual.clone();
         profile.first_token = self.first_token.unwrap_or(profile.first_token);
         profile.per_token = self.per_token.unwrap_or(profile.per_token);
+        profile.keeps_prefix = self.keeps_prefix.unwrap_or(profile.keeps_prefix);
         profile.capacity = self.capacity.or(profile.capacity);
         profile.faults.extend(self.faults.iter().cloned());
         profile
@@ -41,6 +44,7 @@ impl Condition {
         let mut words = Vec::new();
         words.extend(self.first_token.map(|span| format!("takes {span} to the first token")));
         words.extend(self.per_token.map(|span| format!("takes {span} a token")));
+        words.extend(self.keeps_prefix.map(|span| format!("keeps a prompt's prefix for {span}")));
         words.extend(self.capacity.map(|capacity| format!("bears {} calls a second", capacity.per_second)));
         words.extend(self.faults.iter().map(|fault| {
             let kind = serde_json::to_value(fault.kind).ok().and_then(|kind| Some(kind.as_str()?.replace('_', " ")));
@@ -77,6 +81,8 @@ pub enum StoreTurn {
     Emptied,
     /// Nobody reaches it.
     Down,
+    /// It accepts everything and answers nothing. Who asks it waits until its silence is noticed; then it is as if it were down.
+    Frozen,
     /// It is its usual self again.
     Up,
 }
@@ -87,6 +93,7 @@ impl StoreTurn {
         match self {
             Self::Emptied => "fails over to an empty replica",
             Self::Down => "cannot be reached",
+            Self::Frozen => "freezes: it accepts connections and answers nothing",
             Self::Up => "is its usual self again",
         }
     }

@@ -23,17 +23,17 @@ use crate::{
     },
 };
 
-/// How often gauges are brought up to date.
-const EVERY: Duration = Duration::from_secs(1);
+/// How often gauges are brought up to date where nobody wants it otherwise.
+pub const EVERY: Duration = Duration::from_secs(1);
 
 /// Looks after one engine until shutdown. Must run wherever an engine runs: the deadline of a temporary change is kept
 /// here, whether the controller that made it still lives or not.
 ///
-/// `keeps` says whether this node looks after the store for the fleet: what all nodes see alike is counted by one.
-pub async fn look_after(engine: Arc<Engine>, store: Arc<dyn Store>, registry: Arc<Registry>, keeps: Arc<AtomicBool>) {
+/// Gauges are brought up to date `every` so often, and whenever a knob turns. `keeps` says whether this node looks after the store for the fleet: what all nodes see alike is counted by one.
+pub async fn look_after(engine: Arc<Engine>, store: Arc<dyn Store>, registry: Arc<Registry>, keeps: Arc<AtomicBool>, every: Duration) {
     let mut shown = Shown::new(&registry, keeps);
     let mut knobs = engine.board.subscribe();
-    let mut ticks = tokio::time::interval(EVERY);
+    let mut ticks = tokio::time::interval(every);
     loop {
         tokio::select! {
             _ = ticks.tick() => {}

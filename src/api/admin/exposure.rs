@@ -13,7 +13,7 @@ use crate::{
     clock::Timestamp,
     engine::{
         exposure::file::{Row, TrailFile, Wanted},
-        price::catalogue::{Catalogue, Subject},
+        price::catalogue::{Catalogue, LivePrices, Subject},
         understand::{InForce, Understanding},
     },
     ids::TenantId,

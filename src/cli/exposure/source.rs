@@ -14,7 +14,7 @@ use crate::{
     config::{files::Files, problem::Problems},
     engine::{
         exposure::file::{Row, TrailFile, Wanted},
-        price::catalogue::{Catalogue, Subject},
+        price::catalogue::{Catalogue, LivePrices, Subject},
     },
     ids::TenantId,
     money::Money,

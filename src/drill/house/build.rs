@@ -2,7 +2,7 @@
 
 use std::sync::{Arc, Mutex};
 
-use super::{House, MODEL, Meters, SimulatedModel, Watch, embedder::Drifting, store::WorldStore};
+use super::{House, MODEL, Meters, SimulatedModel, Watch, embedder::Drifting, shelves::Shelves, store::WorldStore};
 use crate::{
     api::{keys::Keys, openai::chat::Chat},
     app::{
@@ -11,6 +11,7 @@ use crate::{
         shop::Shop,
     },
     config::{files::Files, problem::Problems},
+    controller::sense::eyes::Inbox,
     dice::Dice,
     drill::{fleet::Setting, offset::Offset, plan},
     engine::{
@@ -18,9 +19,16 @@ use crate::{
         model::{
             cascade::ConfiguredModel,
             configured::ModelSettings,
+            pool::Dimensions,
             simulated::{Simulated, Simulation, profile::Profile},
         },
+        price::checker::{self, Checker},
         recall::embed::hashed::Hashed,
+    },
+    events::{
+        dead_letters::{self, DeadLetters},
+        intake::{self, Intake},
+        replay,
     },
     knob::{board::Board, catalogue::EngineDefaults},
     store::{
@@ -43,10 +51,12 @@ pub(super) fn house(setting: Setting<'_>, files: &Files) -> Result<House, String
     let settings = Settings::default();
     let dice = Arc::new(Dice::seeded(seed));
     let limits = Limits { bytes: plan.store.holds.unwrap_or(Limits::default().bytes), ..Limits::default() };
-    let world_store = WorldStore::new(Embedded::in_memory(limits, clock), plan.store.pace, clock, dice.clone());
+    let registries: Vec<_> = (0..plan.nodes).map(|_| Arc::new(Registry::default())).collect();
+    let inner = Embedded::in_memory(limits, clock);
+    let world_store = WorldStore::new(inner, plan.store.pace, &registries, clock, dice.clone());
     let store: Arc<dyn Store> = world_store.clone();
     let embedder = Drifting::new(Hashed::new(shop.understanding.lexicon().clone()));
-    let knobs: Vec<_> = plan.models.iter().map(|model| ModelSettings::simulated(&model.name).defaults()).collect();
+    let knobs: Vec<_> = plan.models.iter().map(|model| settings_of(model).defaults()).collect();
     let defaults =
         EngineDefaults { rate: settings.limits.rate, burst: settings.limits.burst, ..EngineDefaults::default() };
     let board = Arc::new(Board::new(shop.knobs(&defaults, &knobs)));
@@ -59,9 +69,9 @@ pub(super) fn house(setting: Setting<'_>, files: &Files) -> Result<House, String
     let models: Vec<_> = plan.models.iter().map(simulation).collect();
     let lane = |(model, it): (&plan::SimulatedModel, &SimulatedModel)| {
         let simulated = Arc::new(Simulated::new(model.name.to_string(), it.simulation.clone(), clock));
-        ConfiguredModel { prices: model.prices, ..ConfiguredModel::new(model.name.clone(), simulated) }
+        let pool = settings_of(model).pool;
+        ConfiguredModel { pool, prices: model.prices, ..ConfiguredModel::new(model.name.clone(), simulated) }
     };
-    let registries: Vec<_> = (0..plan.nodes).map(|_| Arc::new(Registry::default())).collect();
     let start = |registry: &Arc<Registry>| {
         let parts = node::Parts {
             shop: shop.clone(),
@@ -79,13 +89,47 @@ pub(super) fn house(setting: Setting<'_>, files: &Files) -> Result<House, String
             },
             deadline: settings.deadline,
             trail: None,
+            upkeep: plan.looks,
         };
         let engine = node::start(parts, tasks);
         Chat { engine, keys: Keys::new(Vec::new()), models: vec![MODEL.into()], largest: settings.limits.body }
     };
-    let nodes = registries.iter().map(start).collect();
+    let nodes: Vec<_> = registries.iter().map(start).collect();
     let names: Vec<_> = plan.models.iter().map(|model| model.name.clone()).collect();
-    let watch = controlled.then(|| Watch::begin(files, &registries, &board, &store, clock)).transpose()?;
+    if let Some(asking) = shop.catalogue.as_ref().filter(|_| !plan.sells.is_empty()) {
+        for (node, registry) in nodes.iter().zip(&registries) {
+            let facts = plan.facts.clone();
+            let catalogue = Arc::new(Shelves { facts, check: asking.check, clock, start: plan.starts_at() });
+            let parts = checker::Parts {
+                store: store.clone(),
+                understanding: node.engine.understanding.clone(),
+                catalogue,
+                dice: dice.clone(),
+                registry: registry.clone(),
+            };
+            Checker::new(parts).start(tasks);
+        }
+    }
+    let inbox = Inbox::default();
+    let first = nodes.first().zip(registries.first()).ok_or("a fleet without nodes answers nobody")?;
+    let letters = DeadLetters::in_memory(dead_letters::Limits::default()).map_err(|error| error.to_string())?;
+    let intake = Intake::new(intake::Parts {
+        mappings: shop.mappings.clone(),
+        understanding: shop.understanding.clone(),
+        store: store.clone(),
+        recall: Some(first.0.engine.recall.clone()),
+        out_of_reach: None,
+        inbox: controlled.then(|| inbox.clone()),
+        letters,
+        registry: first.1.clone(),
+        clock,
+        dice: dice.clone(),
+    });
+    let intake = Arc::new(intake.map_err(|error| error.to_string())?);
+    if !plan.sells.is_empty() {
+        tasks.spawn_until_stopped(replay::run(intake.clone()));
+    }
+    let watch = controlled.then(|| Watch::begin(files, &registries, &board, &store, inbox, clock)).transpose()?;
     Ok(House {
         plan: plan.clone(),
         nodes,
@@ -95,7 +139,17 @@ pub(super) fn house(setting: Setting<'_>, files: &Files) -> Result<House, String
         embedder,
         board,
         watch,
+        intake,
+        files: files.clone(),
+        system: Mutex::new(plan.system.clone()),
         clock,
         notes: Mutex::default(),
     })
+}
+
+/// A model as the configuration would have it.
+fn settings_of(model: &plan::SimulatedModel) -> ModelSettings {
+    let usual = ModelSettings::simulated(&model.name);
+    let pool = model.pool.map_or(usual.pool, |size| Dimensions { size, ..usual.pool });
+    ModelSettings { pool, ..usual }
 }

@@ -5,6 +5,7 @@ mod build;
 mod embedder;
 mod meters;
 mod reading;
+mod shelves;
 mod store;
 mod watch;
 
@@ -27,8 +28,9 @@ use super::{
 };
 use crate::{
     api::openai::chat::Chat,
+    app::shop::Shop,
     clock::{Clock, Timestamp},
-    config::files::Files,
+    config::{files::Files, problem::Problems},
     controller::event::Event,
     engine::{
         asked::{Caller, Hints},
@@ -36,6 +38,10 @@ use crate::{
             Simulation,
             profile::{Known, Profile},
         },
+    },
+    events::{
+        envelope::Carried,
+        intake::{Channel, Intake, OnFailure, Which},
     },
     ids::ModelName,
     knob::board::Board,
@@ -54,6 +60,10 @@ pub struct House {
     meters: Meters,
     board: Arc<Board>,
     watch: Option<Watch>,
+    intake: Arc<Intake>,
+    files: Files,
+    /// The system prompt that the application sends now.
+    system: Mutex<String>,
     clock: Clock,
     notes: Mutex<Vec<Note>>,
 }
@@ -92,7 +102,7 @@ impl House {
 
     fn body(&self, visitor: &Visitor) -> Bytes {
         let question = json!({ "role": "user", "content": visitor.question.text });
-        let system = Some(&self.plan.system).filter(|system| !system.is_empty());
+        let system = Some(self.system().clone()).filter(|system| !system.is_empty());
         let system = system.map(|system| json!({ "role": "system", "content": system }));
         let messages: Vec<_> = system.into_iter().chain([question]).collect();
         json!({ "model": MODEL, "messages": messages, "stream": visitor.stream }).to_string().into()
@@ -100,6 +110,38 @@ impl House {
 
     fn notes(&self) -> MutexGuard<'_, Vec<Note>> {
         self.notes.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn system(&self) -> MutexGuard<'_, String> {
+        self.system.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Models know what is true now.
+    fn teach(&self) {
+        let knows = self.known();
+        self.models.iter().for_each(|it| it.be(None, &knows));
+    }
+
+    /// Somebody mends the mapping of a renamed event and replays what waits.
+    async fn mend(&self, of: &str, learns: &str) {
+        let edited = self.files.edited("policies/events.yaml", &format!("[{of}]"), &format!("[{of}, {learns}]"));
+        let mut problems = Problems::default();
+        let Some(shop) = Shop::load(&edited, &mut problems).filter(|_| problems.is_empty()) else {
+            let text = format!("the mapping could not be mended: {problems}");
+            return self.notes().push(Note { at: self.moment(self.clock.now()), of: NoteOf::World, text });
+        };
+        self.intake.renew(shop.mappings, shop.understanding);
+        // What still cannot be applied waits on.
+        let _ = self.intake.replay(Which::All).await;
+    }
+
+    /// The catalogue tells of prices that have turned. What cannot be applied is kept by whoever receives it.
+    async fn tell(&self, to: &[(Arc<str>, u32)], kind: &str) {
+        for (title, yen) in to {
+            let event = shelves::told(title, *yen, kind, self.clock.now()).to_string();
+            // Refused only when it cannot be kept either, which its sender would try again for ever.
+            let _ = self.intake.receive(&event, &Carried::default(), Channel::Http, OnFailure::Keep).await;
+        }
     }
 
     fn moment(&self, at: Timestamp) -> Offset {
@@ -151,10 +193,15 @@ impl Fleet for House {
                 let knows = self.known();
                 self.models.iter().filter(|it| it.name == *model).for_each(|it| it.be(Some(now), &knows));
             }
-            What::Fact { .. } => {
-                let knows = self.known();
-                self.models.iter().for_each(|it| it.be(None, &knows));
+            What::Fact { .. } => self.teach(),
+            What::Prices { to, told_as } => {
+                self.teach();
+                if let Some(kind) = told_as {
+                    self.tell(to, kind).await;
+                }
             }
+            What::Mapping { of, learns } => self.mend(of, learns).await,
+            What::Prompt(prompt) => prompt.trim().clone_into(&mut self.system()),
             What::Embedder { collapse } => self.embedder.collapse(*collapse),
             What::Store(turn) => self.store.turn(*turn).await,
             What::Event { kind, subject } => {

@@ -5,7 +5,7 @@ use std::{
     collections::VecDeque,
     sync::{
         Arc, Mutex, PoisonError,
-        atomic::{AtomicBool, Ordering::Relaxed},
+        atomic::{AtomicU8, Ordering::Relaxed},
     },
     time::Duration,
 };
@@ -22,10 +22,14 @@ use crate::{
         About, Change, Entry, Fence, Lead, Put, SharedDocument, Store, StoreError, Tag, Usage, Waited,
         embedded::Embedded,
     },
+    telemetry::{catalogue::STORE_UP, metric::Gauge, registry::Registry},
 };
 
 /// How long a reading of the fill is good for.
 const FILL_IS_KNOWN: Duration = Duration::from_secs(1);
+
+/// For so long nothing is heard of a frozen store before a node takes it for gone; from then on its calls fail at once.
+const SILENCE: Duration = Duration::from_millis(10);
 
 /// Entries lost at once when it is emptied.
 const AT_ONCE: usize = 1_000;
@@ -38,7 +42,8 @@ const MOST_WRITES: usize = 100_000;
 pub(super) struct WorldStore {
     inner: Embedded,
     pace: Option<Pace>,
-    down: AtomicBool,
+    turn: AtomicU8,
+    up: Vec<Arc<Gauge>>,
     fill: Mutex<Option<(Timestamp, f64)>>,
     writes: Mutex<VecDeque<(Timestamp, Duration)>>,
     clock: Clock,
@@ -46,17 +51,29 @@ pub(super) struct WorldStore {
 }
 
 impl WorldStore {
-    /// This store, with these weaknesses.
-    pub(super) fn new(inner: Embedded, pace: Option<Pace>, clock: Clock, dice: Arc<Dice>) -> Arc<Self> {
-        let down = AtomicBool::new(false);
-        Arc::new(Self { inner, pace, down, fill: Mutex::default(), writes: Mutex::default(), clock, dice })
+    /// This store, with these weaknesses, as the nodes of these registries see it.
+    pub(super) fn new(
+        inner: Embedded,
+        pace: Option<Pace>,
+        registries: &[Arc<Registry>],
+        clock: Clock,
+        dice: Arc<Dice>,
+    ) -> Arc<Self> {
+        let up: Vec<_> = registries.iter().map(|registry| registry.gauge(&STORE_UP, &[])).collect();
+        up.iter().for_each(|up| up.set(1.0));
+        let turn = AtomicU8::new(StoreTurn::Up as u8);
+        Arc::new(Self { inner, pace, turn, up, fill: Mutex::default(), writes: Mutex::default(), clock, dice })
     }
 
-    /// Something happens to it.
+    /// Something happens to it. Whoever loses touch with it forgets what was held in process.
     pub(super) async fn turn(&self, turn: StoreTurn) {
-        self.down.store(turn == StoreTurn::Down, Relaxed);
         if turn == StoreTurn::Emptied {
-            self.empty().await;
+            return self.empty().await;
+        }
+        let before = self.turn.swap(turn as u8, Relaxed);
+        self.up.iter().for_each(|up| up.set(f64::from(u8::from(turn == StoreTurn::Up))));
+        if before != turn as u8 {
+            self.inner.lose_touch();
         }
     }
 
@@ -69,11 +86,16 @@ impl WorldStore {
         }
     }
 
-    fn up(&self) -> Result<&Embedded, StoreError> {
-        if self.down.load(Relaxed) {
-            return Err(StoreError::Unreachable("connection refused".into()));
+    async fn up(&self) -> Result<&Embedded, StoreError> {
+        match self.turn.load(Relaxed) {
+            turn if turn == StoreTurn::Down as u8 => Err(StoreError::Unreachable("connection refused".into())),
+            turn if turn == StoreTurn::Frozen as u8 => {
+                sleep(SILENCE).await;
+                self.turn.compare_exchange(turn, StoreTurn::Down as u8, Relaxed, Relaxed).ok();
+                Err(StoreError::Timeout(SILENCE))
+            }
+            _ => Ok(&self.inner),
         }
-        Ok(&self.inner)
     }
 
     /// The time within which 95 % of the last day's writes were kept. Unit: milliseconds. `None`: no writes, or no time.
@@ -118,25 +140,25 @@ impl WorldStore {
 #[async_trait]
 impl Store for WorldStore {
     async fn get(&self, key: &Digest) -> Result<Option<Arc<Entry>>, StoreError> {
-        self.up()?.get(key).await
+        self.up().await?.get(key).await
     }
 
     async fn put(&self, entry: Arc<Entry>) -> Result<Put, StoreError> {
-        let store = self.up()?;
+        let store = self.up().await?;
         self.take_time().await;
         store.put(entry).await
     }
 
     async fn remove(&self, keys: &[Digest]) -> Result<u64, StoreError> {
-        self.up()?.remove(keys).await
+        self.up().await?.remove(keys).await
     }
 
     async fn generations(&self, tags: &[Tag]) -> Result<Vec<u64>, StoreError> {
-        self.up()?.generations(tags).await
+        self.up().await?.generations(tags).await
     }
 
     async fn invalidate(&self, tags: &[Tag]) -> Result<(), StoreError> {
-        self.up()?.invalidate(tags).await
+        self.up().await?.invalidate(tags).await
     }
 
     fn changes(&self) -> broadcast::Receiver<Change> {
@@ -144,50 +166,50 @@ impl Store for WorldStore {
     }
 
     async fn lead(&self, key: &Digest, lease: Duration) -> Result<Lead, StoreError> {
-        self.up()?.lead(key, lease).await
+        self.up().await?.lead(key, lease).await
     }
 
     async fn renew(&self, fence: &Fence, lease: Duration) -> Result<bool, StoreError> {
-        self.up()?.renew(fence, lease).await
+        self.up().await?.renew(fence, lease).await
     }
 
     async fn release(&self, fence: &Fence) -> Result<(), StoreError> {
-        self.up()?.release(fence).await
+        self.up().await?.release(fence).await
     }
 
     async fn released(&self, key: &Digest, most: Duration) -> Result<Waited, StoreError> {
-        self.up()?.released(key, most).await
+        self.up().await?.released(key, most).await
     }
 
     async fn take(&self, budget: &str, per_minute: u64) -> Result<bool, StoreError> {
-        self.up()?.take(budget, per_minute).await
+        self.up().await?.take(budget, per_minute).await
     }
 
     async fn document(&self, name: &str) -> Result<Option<SharedDocument>, StoreError> {
-        self.up()?.document(name).await
+        self.up().await?.document(name).await
     }
 
     async fn write_document(&self, name: &str, expect: u64, content: &[u8]) -> Result<Option<u64>, StoreError> {
-        self.up()?.write_document(name, expect, content).await
+        self.up().await?.write_document(name, expect, content).await
     }
 
     async fn page(&self, cursor: Option<u64>, most: usize) -> Result<(Vec<Arc<Entry>>, Option<u64>), StoreError> {
-        self.up()?.page(cursor, most).await
+        self.up().await?.page(cursor, most).await
     }
 
     async fn ledger(&self, cursor: Option<u64>, most: usize) -> Result<(Vec<About>, Option<u64>), StoreError> {
-        self.up()?.ledger(cursor, most).await
+        self.up().await?.ledger(cursor, most).await
     }
 
     async fn about(&self, keys: &[Digest]) -> Result<Vec<Option<About>>, StoreError> {
-        self.up()?.about(keys).await
+        self.up().await?.about(keys).await
     }
 
     async fn count_hits(&self, hits: &[(Digest, u64)]) -> Result<(), StoreError> {
-        self.up()?.count_hits(hits).await
+        self.up().await?.count_hits(hits).await
     }
 
     async fn usage(&self) -> Result<Usage, StoreError> {
-        self.up()?.usage().await
+        self.up().await?.usage().await
     }
 }

@@ -25,7 +25,7 @@ use crate::{
         query::Series,
         reconcile::{Controller, Parts, Senses},
         rulebook::Rulebook,
-        sense::{fleet::EngineSource, history::History},
+        sense::{eyes::Inbox, fleet::EngineSource, history::History},
     },
     drill::{offset::Offset, story::AlarmTurn},
     ids::AlarmName,
@@ -58,6 +58,7 @@ impl Watch {
         registries: &[Arc<Registry>],
         board: &Arc<Board>,
         store: &Arc<dyn Store>,
+        inbox: Inbox,
         clock: Clock,
     ) -> Result<Self, String> {
         let mut problems = Problems::default();
@@ -79,7 +80,7 @@ impl Watch {
         for (number, registry) in registries.iter().enumerate() {
             source.watch(format!("node-{number:02}").into(), registry.clone());
         }
-        let eyes = tokio::sync::Mutex::new(Eyes { source, history: history.clone() });
+        let eyes = tokio::sync::Mutex::new(Eyes { source, inbox, history: history.clone() });
         Ok(Self { controller, eyes, history, alarms: Mutex::default() })
     }
 
@@ -128,6 +129,7 @@ impl Watch {
 /// What the controller sees by.
 struct Eyes {
     source: EngineSource,
+    inbox: Inbox,
     history: Arc<History>,
 }
 
@@ -135,6 +137,8 @@ struct Eyes {
 impl Senses for Eyes {
     async fn look(&mut self, now: Timestamp) {
         self.source.look(&self.history, now);
+        let events = std::mem::take(&mut *self.inbox.lock().unwrap_or_else(PoisonError::into_inner));
+        events.into_iter().for_each(|event| self.history.note(event));
     }
 
     fn series(&self) -> &(dyn Series + Send + Sync) {

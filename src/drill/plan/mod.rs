@@ -56,6 +56,8 @@ pub struct Plan {
     pub store: SharedStore,
     /// What is true, and what becomes true.
     pub facts: Facts,
+    /// The titles that the shop sells by a price; [`price_of`] is the topic of each.
+    pub sells: Vec<Arc<str>>,
     /// The system prompt that comes with every question; empty for none.
     pub system: String,
     /// How people behave.
@@ -86,6 +88,8 @@ pub struct SimulatedModel {
     pub name: ModelName,
     /// Its usual self.
     pub usual: Profile,
+    /// How many requests a node sends it at once; `None` for as many as usual.
+    pub pool: Option<u64>,
     /// What it costs.
     pub prices: Prices,
 }
@@ -180,6 +184,22 @@ pub enum What {
         /// How far its vectors are pulled towards one direction, beside a length of 1; 0 for a sound model.
         collapse: f64,
     },
+    /// Prices turn.
+    Prices {
+        /// What each title costs from now on. Unit: yen.
+        to: Vec<(Arc<str>, u32)>,
+        /// The `detail-type` under which the catalogue tells of it; `None`: it says nothing.
+        told_as: Option<String>,
+    },
+    /// Somebody teaches the mapping of one `detail-type` another one, and has what waits tried again.
+    Mapping {
+        /// The one it knows.
+        of: String,
+        /// The one it learns.
+        learns: String,
+    },
+    /// The application sends another system prompt.
+    Prompt(String),
     /// Something happens to the store.
     Store(StoreTurn),
     /// Something is announced: a release, a deployment.
@@ -200,6 +220,11 @@ pub struct Harm {
     pub share: Ratio,
 }
 
+/// The topic of a title's price.
+pub fn price_of(title: &str) -> String {
+    format!("price of {title}")
+}
+
 impl What {
     /// In a sentence, for the timeline.
     pub fn words(&self) -> String {
@@ -212,6 +237,14 @@ impl What {
                 )
             }
             Self::Embedder { .. } => "the embedding model is sound again".into(),
+            Self::Prices { to, told_as: Some(kind) } => {
+                format!("the prices of {} titles turn; the catalogue tells of it as `{kind}`", to.len())
+            }
+            Self::Prices { to, told_as: None } => format!("the prices of {} titles turn, and nobody tells of it", to.len()),
+            Self::Mapping { of, learns } => {
+                format!("somebody adds `{learns}` to the mapping of `{of}` and replays the dead letters")
+            }
+            Self::Prompt(_) => "the application sends a new system prompt".into(),
             Self::Store(turn) => format!("the store {}", turn.words()),
             Self::Event { kind, subject } => format!("{kind}: {subject}"),
         }

@@ -33,6 +33,8 @@ pub(super) struct RawDrill {
     #[serde(default)]
     pub facts: BTreeMap<String, RawFact>,
     #[serde(default)]
+    pub prices: BTreeMap<String, Spanned<u32>>,
+    #[serde(default)]
     pub system: String,
     pub users: RawUsers,
     #[serde(default)]
@@ -51,8 +53,10 @@ pub(super) struct RawDrill {
 pub(super) struct RawModel {
     pub model: Spanned<String>,
     pub first_token: TimeSpan,
+    pub cold: Option<TimeSpan>,
     pub per_token: TimeSpan,
     pub capacity: Option<Capacity>,
+    pub pool: Option<Spanned<u64>>,
     pub prices: RawPrices,
 }
 
@@ -155,6 +159,23 @@ pub(super) struct RawHappening {
     pub says: Option<String>,
     pub embedder: Option<RawEmbedder>,
     pub store: Option<StoreTurn>,
+    pub prices: Option<RawTurn>,
+    pub prompt: Option<String>,
+    pub mapping: Option<RawMapping>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct RawMapping {
+    pub of: String,
+    pub learns: String,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct RawTurn {
+    pub times: Spanned<f64>,
+    pub told_as: Option<String>,
 }
 
 #[derive(Deserialize)]

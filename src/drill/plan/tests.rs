@@ -57,7 +57,21 @@ fn a_good_file_is_a_plan_whose_times_count_from_the_first_break() {
 fn every_drill_that_ships_is_good_and_names_its_incident() {
     let plans = Plan::all(&Files::shipped()).unwrap_or_else(|problems| panic!("{problems}"));
     let names: Vec<_> = plans.iter().map(|plan| &*plan.name).collect();
-    let all = ["backoff-storm", "cold-node", "false-positives", "memory-exhaustion", "promotion-flip", "stampede"];
+    let all = [
+        "backoff-storm",
+        "cold-node",
+        "false-positives",
+        "memory-exhaustion",
+        "pool-exhaustion",
+        "promotion-flip",
+        "prompt-update",
+        "redis-freezes",
+        "regional-outage",
+        "slow-cache-writes",
+        "stale-price",
+        "stampede",
+        "unknown-error-format",
+    ];
     assert_eq!(names, all);
     assert!(plans.iter().all(|plan| !plan.incident.from.is_empty() && !plan.expect.is_empty()));
 }
@@ -90,7 +104,7 @@ fn mistakes_name_their_place_and_the_remedy() {
         (
             "subject: One Piece 120",
             "now: {}",
-            "this is one of `model:` with `now:`, `event:` with `subject:`, `fact:` with `says:`, `embedder:` and `store:`",
+            "this is one of `model:` with `now:`, `event:` with `subject:`, `fact:` with `says:`, `embedder:`, `prices:`, `mapping:`, `prompt:` and `store:`",
         ),
         ("kind: throttle", "kind: sleepy", "drills/small.yaml:16:"),
         ("\nharm:", "\nharms:", "unknown field `harms`"),

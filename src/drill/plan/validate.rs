@@ -6,9 +6,10 @@ use chrono::DateTime;
 
 use super::{
     Arrivals, Happening, Harm, Incident, Plan, SharedStore, SimulatedModel, Traffic, Users, What,
+    price_of,
     raw::{
         RawCorner, RawDrill, RawFact, RawHappening, RawIncident, RawModel, RawPrices, RawQuestion, RawStore,
-        RawTraffic, RawUsers,
+        RawTraffic, RawTurn, RawUsers,
     },
 };
 use crate::{
@@ -22,6 +23,7 @@ use crate::{
         asked::Tier,
         model::{prices::Prices, simulated::profile::Profile},
     },
+    money::{Currency, Money},
 };
 
 /// No fleet of a drill is larger: each node is a whole engine.
@@ -50,6 +52,14 @@ pub(super) fn all<'a>(files: impl Iterator<Item = &'a File>) -> Result<Vec<Plan>
     problems.or(plans)
 }
 
+/// What happenings may speak of.
+struct Known<'a> {
+    models: &'a [SimulatedModel],
+    facts: &'a Facts,
+    prices: &'a [(Arc<str>, u32)],
+    window: (i64, i64),
+}
+
 struct Reader<'a> {
     document: &'a Document,
     problems: &'a mut Problems,
@@ -59,18 +69,25 @@ impl Reader<'_> {
     fn plan(&mut self, raw: RawDrill) -> Plan {
         let looks = looks(&raw);
         let mut facts = begin(&raw.facts);
+        let usual = self.prices(&raw.prices);
+        usual.iter().for_each(|(title, yen)| facts.begin(&price_of(title), vec![title.to_string()], costs(title, *yen)));
         let asks = self.questions(&raw.words, &raw.questions, &facts);
         self.size(&raw);
         let store = self.store(&raw.store, &raw.drill);
-        let models: Vec<_> = raw.models.iter().map(model).collect();
+        let models: Vec<_> = raw.models.iter().map(|raw| self.model(raw)).collect();
         if models.is_empty() {
             self.wrong(&raw.drill, "nobody could answer: describe a model under `models:`");
         }
         let window = (-Offset::after(raw.warm_up.0).0, Offset::after(raw.lasts.value.0).0);
-        let world = self.world(raw.world, &models, &facts, window);
+        let known = Known { models: &models, facts: &facts, prices: &usual, window };
+        let world = self.world(raw.world, &known);
         for Happening { at, what } in &world {
-            if let What::Fact { topic, says } = what {
-                facts.change(topic, *at, says.clone());
+            match what {
+                What::Fact { topic, says } => facts.change(topic, *at, says.clone()),
+                What::Prices { to, .. } => {
+                    to.iter().for_each(|(title, yen)| facts.change(&price_of(title), *at, costs(title, *yen)));
+                }
+                _ => {}
             }
         }
         Plan {
@@ -80,6 +97,7 @@ impl Reader<'_> {
             traffic: raw.traffic.into_iter().filter_map(|it| self.traffic(it, &asks, window)).collect(),
             world,
             facts,
+            sells: usual.into_iter().map(|(title, _)| title).collect(),
             store,
             harm: Harm { slower_than: raw.harm.slower_than.0, share: raw.harm.share },
             expect: raw.expect.iter().filter_map(|text| self.check(text, text.value.parse())).collect(),
@@ -150,13 +168,9 @@ impl Reader<'_> {
             if question.share <= 0.0 || !question.share.is_finite() {
                 this.wrong(&question.text, "this question's share must be above 0, or nobody asks it");
             }
-            let fact = question.fact.as_ref().and_then(|fact| this.topic(fact, facts));
-            if let Some(fact) = fact.filter(|fact| !facts.concerns(fact, &question.text.value)) {
-                let what = format!("this question has no words that `{fact}` is about, so no model would tell it");
-                this.wrong(&question.text, what);
-            }
+            let fact = question.fact.as_ref().filter(|fact| this.knows(fact, &question.text, &words, facts));
             let read = Template::parse(&question.text.value, |name| words.get(name).cloned());
-            let template = this.check(&question.text, read)?.with_fact(fact.map(Arc::from));
+            let template = this.check(&question.text, read)?.with_fact(fact.map(|fact| fact.value.as_str().into()));
             Some((Arc::new(template), question.share))
         };
         raw.iter()
@@ -211,23 +225,95 @@ impl Reader<'_> {
         Arrivals::Flow(corners.iter().map(|corner| (corner.at.value, corner.per_second.value)).collect())
     }
 
-    fn topic<'b>(&mut self, name: &'b Spanned<String>, facts: &Facts) -> Option<&'b str> {
-        if facts.topics().any(|topic| topic == name.value) {
-            return Some(&name.value);
+    /// Whether a question's topic is known, and the question about it, whatever fills the topic's blank.
+    fn knows(
+        &mut self,
+        fact: &Spanned<String>,
+        question: &Spanned<String>,
+        words: &BTreeMap<&str, Arc<[String]>>,
+        facts: &Facts,
+    ) -> bool {
+        let blank = fact.value.split_once('{').and_then(|(_, rest)| rest.split_once('}')).map(|(name, _)| name);
+        let fill = |text: &str, word: &str| match blank {
+            Some(name) => text.replace(&format!("{{{name}}}"), word),
+            None => text.to_owned(),
+        };
+        let words = blank.and_then(|name| words.get(name)).map_or(&[][..], |words| words);
+        let first = String::new();
+        let words = if words.is_empty() { std::slice::from_ref(&first) } else { words };
+        for word in words {
+            let topic = fill(&fact.value, word);
+            if !self.is_topic(&topic, fact, facts) {
+                return false;
+            }
+            if !facts.concerns(&topic, &fill(&question.value, word)) {
+                let what = format!("this question has no words that `{topic}` is about, so no model would tell it");
+                self.wrong(question, what);
+                return false;
+            }
         }
-        let known = facts.topics().collect::<Vec<_>>().join(", ");
-        self.wrong(name, format!("no fact is called `{}`; `facts:` has {known}", name.value));
-        None
+        true
+    }
+
+    fn topic<'b>(&mut self, name: &'b Spanned<String>, facts: &Facts) -> Option<&'b str> {
+        self.is_topic(&name.value, name, facts).then_some(name.value.as_str())
+    }
+
+    fn is_topic(&mut self, name: &str, at: &Spanned<String>, facts: &Facts) -> bool {
+        let is_known = facts.topics().any(|topic| topic == name);
+        if !is_known {
+            let known = facts.topics().collect::<Vec<_>>().join(", ");
+            self.wrong(at, format!("no fact is called `{name}`; `facts:` has {known}"));
+        }
+        is_known
+    }
+
+    fn prices(&mut self, raw: &BTreeMap<String, Spanned<u32>>) -> Vec<(Arc<str>, u32)> {
+        for price in raw.values().filter(|price| !(1..=1_000_000).contains(&price.value)) {
+            self.wrong(price, "a price lies between 1 and 1000000 yen");
+        }
+        raw.iter().map(|(title, price)| (title.as_str().into(), price.value)).collect()
+    }
+
+    fn model(&mut self, raw: &RawModel) -> SimulatedModel {
+        let default = Profile::default();
+        let usual = Profile {
+            first_token: raw.first_token,
+            cold: raw.cold.unwrap_or(default.cold),
+            per_token: raw.per_token,
+            capacity: raw.capacity,
+            ..default
+        };
+        let RawPrices { prompt, cached, written, completion } = raw.prices;
+        let pool = raw.pool.as_ref().map(|pool| pool.value);
+        if let Some(wrong) = raw.pool.as_ref().filter(|pool| !(1..=1_000).contains(&pool.value)) {
+            self.wrong(wrong, "a pool has 1 to 1000 places");
+        }
+        SimulatedModel {
+            name: raw.model.value.as_str().into(),
+            usual,
+            pool,
+            prices: Prices { prompt, cached, written, completion },
+        }
+    }
+
+    /// What the prices turn to.
+    fn turn(&mut self, raw: RawTurn, usual: &[(Arc<str>, u32)]) -> Option<What> {
+        if !(0.01..=100.0).contains(&raw.times.value) || usual.is_empty() {
+            self.wrong(&raw.times, "prices turn to 0.01 to 100 times those that stand under `prices:`");
+            return None;
+        }
+        let turned = |yen: u32| (f64::from(yen) * raw.times.value).round().max(1.0) as u32;
+        let to = usual.iter().map(|(title, yen)| (title.clone(), turned(*yen))).collect();
+        Some(What::Prices { to, told_as: raw.told_as })
     }
 
     fn world(
         &mut self,
         raw: Vec<RawHappening>,
-        models: &[SimulatedModel],
-        facts: &Facts,
-        window: (i64, i64),
+        known: &Known<'_>,
     ) -> Vec<Happening> {
-        let mut world: Vec<_> = raw.into_iter().filter_map(|it| self.happening(it, models, facts, window)).collect();
+        let mut world: Vec<_> = raw.into_iter().filter_map(|it| self.happening(it, known)).collect();
         world.sort_by_key(|happening| happening.at);
         world
     }
@@ -235,27 +321,28 @@ impl Reader<'_> {
     fn happening(
         &mut self,
         raw: RawHappening,
-        models: &[SimulatedModel],
-        facts: &Facts,
-        window: (i64, i64),
+        known: &Known<'_>,
     ) -> Option<Happening> {
-        self.inside(&raw.at, window);
-        if let Some(unknown) = raw.model.as_ref().filter(|name| models.iter().all(|it| it.name != name.value.as_str()))
-        {
-            let known = models.iter().map(|model| &*model.name).collect::<Vec<_>>().join(", ");
+        self.inside(&raw.at, known.window);
+        let is_known = |name: &str| known.models.iter().any(|it| it.name == name);
+        if let Some(unknown) = raw.model.as_ref().filter(|name| !is_known(&name.value)) {
+            let known = known.models.iter().map(|model| &*model.name).collect::<Vec<_>>().join(", ");
             self.wrong(unknown, format!("no model is called `{}`; `models:` has {known}", unknown.value));
         }
         let model = raw.model.zip(raw.now).map(|(model, now)| What::Model { model: model.value.into(), now });
         let event = raw.event.zip(raw.subject).map(|(kind, subject)| What::Event { kind, subject });
         let fact = raw.fact.zip(raw.says).and_then(|(topic, says)| {
-            self.topic(&topic, facts)?;
+            self.topic(&topic, known.facts)?;
             Some(What::Fact { topic: topic.value, says })
         });
         let embedder = raw.embedder.map(|embedder| What::Embedder { collapse: self.pull(&embedder.collapse) });
-        let mut whats = [model, event, fact, embedder, raw.store.map(What::Store)].into_iter().flatten();
+        let prices = raw.prices.and_then(|turn| self.turn(turn, known.prices));
+        let (store, prompt) = (raw.store.map(What::Store), raw.prompt.map(What::Prompt));
+        let mapping = raw.mapping.map(|it| What::Mapping { of: it.of, learns: it.learns });
+        let mut whats = [model, event, fact, embedder, prices, store, prompt, mapping].into_iter().flatten();
         let (Some(what), None) = (whats.next(), whats.next()) else {
             let remedy = "this is one of `model:` with `now:`, `event:` with `subject:`, `fact:` with `says:`, \
-                          `embedder:` and `store:`";
+                          `embedder:`, `prices:`, `mapping:`, `prompt:` and `store:`";
             self.wrong(&raw.at, remedy);
             return None;
         };
@@ -299,19 +386,9 @@ fn begin(raw: &BTreeMap<String, RawFact>) -> Facts {
     facts
 }
 
-fn model(raw: &RawModel) -> SimulatedModel {
-    let usual = Profile {
-        first_token: raw.first_token,
-        per_token: raw.per_token,
-        capacity: raw.capacity,
-        ..Profile::default()
-    };
-    let RawPrices { prompt, cached, written, completion } = raw.prices;
-    SimulatedModel {
-        name: raw.model.value.as_str().into(),
-        usual,
-        prices: Prices { prompt, cached, written, completion },
-    }
+/// What a model says of a price.
+fn costs(title: &str, yen: u32) -> String {
+    format!("{title} costs {} a volume.", Money::new(i64::from(yen), Currency::JPY))
 }
 
 fn users(raw: &RawUsers) -> Users {

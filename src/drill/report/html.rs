@@ -162,6 +162,8 @@ fn verdict(played: &Played) -> String {
 struct Data {
     /// Seconds after midnight of the drill's start, in its own zone.
     midnight: i64,
+    /// The day of the drill's start, in its own zone, counted from 1970.
+    day: i64,
     breaks_at: f64,
     /// Until when the charts show at first.
     focus: f64,
@@ -185,6 +187,7 @@ fn data(played: &Played) -> String {
     let note = |note: &Note| (note.at.seconds(), note.of.label(), note.text.clone());
     let series = |run: &Option<Run>| run.as_ref().map(|run| Series::of(plan, run));
     let data = Data {
+        day: plan.start.date_naive().signed_duration_since(chrono::NaiveDate::default()).num_days(),
         midnight: i64::from(chrono::Timelike::num_seconds_from_midnight(&plan.start)),
         breaks_at: plan.breaks_at().seconds(),
         focus: focus(played),

@@ -98,8 +98,9 @@ fn timeline(text: &mut String, played: &Played, run: &Run, paint: Paint) {
             NoteOf::Check => "2",
         };
         let label = paint.with(code, &format!("{:7}", note.of.label()));
-        let _ = write!(text, "  {}  {label} ", words::wall(&played.plan, note.at));
-        wrap(text, &note.text, 20);
+        let wall = words::wall(&played.plan, note.at);
+        let _ = write!(text, "  {wall}  {label} ");
+        wrap(text, &note.text, wall.len() + 12);
     }
 }
 

@@ -87,9 +87,10 @@ pub fn thousands(n: u64) -> String {
     text
 }
 
-/// The wall time of a moment, in the drill's own zone: `19:22:05`.
+/// The wall time of a moment, in the drill's own zone: `19:22:05`, or `05 Mar 19:22:05` in a drill that lasts longer than a day.
 pub fn wall(plan: &Plan, at: Offset) -> String {
-    (plan.start + Duration::milliseconds(at.0)).format("%H:%M:%S").to_string()
+    let format = if plan.lasts.as_secs() > 86_400 { "%d %b %H:%M:%S" } else { "%H:%M:%S" };
+    (plan.start + Duration::milliseconds(at.0)).format(format).to_string()
 }
 
 #[cfg(test)]

@@ -11,6 +11,7 @@
 
 use std::sync::Arc;
 
+use async_trait::async_trait;
 use serde::Deserialize;
 use serde_json::Value;
 
@@ -192,6 +193,19 @@ impl RawAsk {
     }
 }
 
+/// Whoever knows what things cost now.
+#[async_trait]
+pub trait LivePrices: Send + Sync {
+    /// How often cached prices are compared with what it says, and how many.
+    fn check(&self) -> Check;
+
+    /// What something costs now: every price that is named for it. Empty when none is.
+    ///
+    /// # Errors
+    /// It did not answer: nothing is known.
+    async fn prices(&self, tenant: &TenantId, subject: &Subject) -> Result<Vec<Money>, Failed>;
+}
+
 /// The live catalogue.
 #[derive(Clone, Debug)]
 pub struct Catalogue {
@@ -205,17 +219,16 @@ impl Catalogue {
         Self { asking, client }
     }
 
-    /// How often it is compared with.
-    pub fn check(&self) -> Check {
+}
+
+#[async_trait]
+impl LivePrices for Catalogue {
+    fn check(&self) -> Check {
         self.asking.check
     }
 
-    /// What something costs now: every price that the catalogue names for it. Empty when it names none, or is not made to
-    /// be asked for such a thing.
-    ///
-    /// # Errors
-    /// The service did not answer: nothing is known.
-    pub async fn prices(&self, tenant: &TenantId, subject: &Subject) -> Result<Vec<Money>, Failed> {
+    /// Empty, too, when the catalogue is not made to be asked for such a thing.
+    async fn prices(&self, tenant: &TenantId, subject: &Subject) -> Result<Vec<Money>, Failed> {
         let (ask, name) = match subject {
             Subject::Product(id) => (&self.asking.product, id.as_str()),
             Subject::Title(name) => (&self.asking.title, &**name),

@@ -14,7 +14,7 @@ use tracing::{debug, warn};
 
 use super::{
     PRICE_TAG,
-    catalogue::{Catalogue, Subject},
+    catalogue::{LivePrices, Subject},
     check::{Verdict, Why, compare, draw},
     current,
 };
@@ -51,7 +51,7 @@ pub struct Parts {
     /// What entities are.
     pub understanding: InForce,
     /// The truth.
-    pub catalogue: Catalogue,
+    pub catalogue: Arc<dyn LivePrices>,
     /// Chance.
     pub dice: Arc<Dice>,
     /// Where it counts.

@@ -227,7 +227,8 @@ impl Memory {
         gone.iter().for_each(|key| self.tell(Change::Removed(*key)));
     }
 
-    fn tell(&self, change: Change) {
+    /// Tells everybody who listens.
+    pub(super) fn tell(&self, change: Change) {
         // Nobody listens: nothing is missed.
         let _ = self.changes.send(change);
     }

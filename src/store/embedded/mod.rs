@@ -39,6 +39,11 @@ impl Embedded {
         Self { memory: Arc::new(Memory::new(limits, clock)), disk: None }
     }
 
+    /// Tells everybody that changes may have been missed, as a store does whose connection broke. For drills.
+    pub fn lose_touch(&self) {
+        self.memory.tell(Change::Lost);
+    }
+
     /// A store with its file at `path`, made if there is none. Serves at once: documents and generations are there when
     /// this returns, entries come in from the file in the background, newest first, and are found there until then. A
     /// file that cannot be read is moved aside. Shutdown waits for what was written.

@@ -17,6 +17,8 @@ pub struct Profile {
     pub first_token: TimeSpan,
     /// What a prefix that is not in the prompt cache adds to that.
     pub cold: TimeSpan,
+    /// How long an unused prefix stays in the prompt cache; 0 s is a provider that keeps none.
+    pub keeps_prefix: TimeSpan,
     /// Time for each further token.
     pub per_token: TimeSpan,
     /// What the model can bear; `None` bears everything.
@@ -53,6 +55,7 @@ impl Default for Profile {
         Self {
             first_token: ms(250),
             cold: ms(350),
+            keeps_prefix: TimeSpan::secs(300),
             per_token: ms(8),
             capacity: None,
             at_once: None,

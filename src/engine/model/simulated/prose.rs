@@ -26,12 +26,11 @@ struct Limit {
 impl Prose {
     pub(super) fn about(model: &str, asked: &Asked, known: &[String]) -> Self {
         let question: String = asked.text.chars().take(REPEATED).collect();
-        let mark = Digest::of([asked.context.0.as_slice(), asked.text.as_bytes()]).to_string();
+        let mark = mark(&Digest::of([asked.context.0.as_slice(), asked.text.as_bytes()]));
         let known: String = known.iter().map(|known| format!("{known} ")).collect();
         let text = format!(
             "You asked: {question} {known}This is the simulated answer of {model}; the same question in the same conversation \
-             always gets these words and the mark {}.",
-            &mark[..8]
+             always gets these words and the mark {mark}."
         );
         Self::within(text, &asked.body)
     }
@@ -57,6 +56,12 @@ impl Prose {
     pub(super) fn tokens(&self) -> u64 {
         self.text.split(' ').count() as u64
     }
+}
+
+/// Eight letters that tell one answer from another. No digits: to whoever compares answers a number is a claim, and two
+/// wordings of one question would contradict each other by their marks alone.
+fn mark(digest: &Digest) -> String {
+    digest.0.iter().take(8).map(|byte| char::from(b'a' + byte % 26)).collect()
 }
 
 /// About how many tokens a text is: one for each character of a wide script, a quarter for others.

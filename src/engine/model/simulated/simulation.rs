@@ -85,7 +85,8 @@ impl Simulation {
         let slow = state.profile.capacity.map_or(1.0, |capacity| capacity.slow(offered));
         let fault = self.fault(&state, offered, now);
         state.at_once += 1;
-        let warm = fault.is_some() || state.prompts.touch(asked.context, now);
+        let idle = state.profile.keeps_prefix.0;
+        let warm = fault.is_some() || state.prompts.touch(asked.context, now, idle);
         let profile = &state.profile;
         let cold = if warm { Duration::ZERO } else { profile.cold.0 };
         let spread = 0.8 + 0.4 * self.dice.roll();
