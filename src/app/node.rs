@@ -76,7 +76,20 @@ pub struct Admitted {
 
 /// Starts a node: its background work runs in `tasks` until shutdown.
 pub fn start(parts: Parts, tasks: &Tasks) -> Arc<Engine> {
-    let Parts { shop, models, store, board, embedder, registry, clock, dice, admission, deadline, trail, upkeep: every } = parts;
+    let Parts {
+        shop,
+        models,
+        store,
+        board,
+        embedder,
+        registry,
+        clock,
+        dice,
+        admission,
+        deadline,
+        trail,
+        upkeep: every,
+    } = parts;
     let everything = shop.priced();
     let understanding: InForce = Arc::new(ArcSwap::new(shop.understanding));
     let calendar: sale::InForce = Arc::new(ArcSwap::new(shop.calendar));

@@ -30,7 +30,13 @@ pub const EVERY: Duration = Duration::from_secs(1);
 /// here, whether the controller that made it still lives or not.
 ///
 /// Gauges are brought up to date `every` so often, and whenever a knob turns. `keeps` says whether this node looks after the store for the fleet: what all nodes see alike is counted by one.
-pub async fn look_after(engine: Arc<Engine>, store: Arc<dyn Store>, registry: Arc<Registry>, keeps: Arc<AtomicBool>, every: Duration) {
+pub async fn look_after(
+    engine: Arc<Engine>,
+    store: Arc<dyn Store>,
+    registry: Arc<Registry>,
+    keeps: Arc<AtomicBool>,
+    every: Duration,
+) {
     let mut shown = Shown::new(&registry, keeps);
     let mut knobs = engine.board.subscribe();
     let mut ticks = tokio::time::interval(every);

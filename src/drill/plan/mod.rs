@@ -240,7 +240,9 @@ impl What {
             Self::Prices { to, told_as: Some(kind) } => {
                 format!("the prices of {} titles turn; the catalogue tells of it as `{kind}`", to.len())
             }
-            Self::Prices { to, told_as: None } => format!("the prices of {} titles turn, and nobody tells of it", to.len()),
+            Self::Prices { to, told_as: None } => {
+                format!("the prices of {} titles turn, and nobody tells of it", to.len())
+            }
             Self::Mapping { of, learns } => {
                 format!("somebody adds `{learns}` to the mapping of `{of}` and replays the dead letters")
             }

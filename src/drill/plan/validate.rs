@@ -5,8 +5,7 @@ use std::{collections::BTreeMap, sync::Arc, time::Duration};
 use chrono::DateTime;
 
 use super::{
-    Arrivals, Happening, Harm, Incident, Plan, SharedStore, SimulatedModel, Traffic, Users, What,
-    price_of,
+    Arrivals, Happening, Harm, Incident, Plan, SharedStore, SimulatedModel, Traffic, Users, What, price_of,
     raw::{
         RawCorner, RawDrill, RawFact, RawHappening, RawIncident, RawModel, RawPrices, RawQuestion, RawStore,
         RawTraffic, RawTurn, RawUsers,
@@ -70,7 +69,9 @@ impl Reader<'_> {
         let looks = looks(&raw);
         let mut facts = begin(&raw.facts);
         let usual = self.prices(&raw.prices);
-        usual.iter().for_each(|(title, yen)| facts.begin(&price_of(title), vec![title.to_string()], costs(title, *yen)));
+        usual
+            .iter()
+            .for_each(|(title, yen)| facts.begin(&price_of(title), vec![title.to_string()], costs(title, *yen)));
         let asks = self.questions(&raw.words, &raw.questions, &facts);
         self.size(&raw);
         let store = self.store(&raw.store, &raw.drill);
@@ -308,21 +309,13 @@ impl Reader<'_> {
         Some(What::Prices { to, told_as: raw.told_as })
     }
 
-    fn world(
-        &mut self,
-        raw: Vec<RawHappening>,
-        known: &Known<'_>,
-    ) -> Vec<Happening> {
+    fn world(&mut self, raw: Vec<RawHappening>, known: &Known<'_>) -> Vec<Happening> {
         let mut world: Vec<_> = raw.into_iter().filter_map(|it| self.happening(it, known)).collect();
         world.sort_by_key(|happening| happening.at);
         world
     }
 
-    fn happening(
-        &mut self,
-        raw: RawHappening,
-        known: &Known<'_>,
-    ) -> Option<Happening> {
+    fn happening(&mut self, raw: RawHappening, known: &Known<'_>) -> Option<Happening> {
         self.inside(&raw.at, known.window);
         let is_known = |name: &str| known.models.iter().any(|it| it.name == name);
         if let Some(unknown) = raw.model.as_ref().filter(|name| !is_known(&name.value)) {

@@ -218,7 +218,6 @@ impl Catalogue {
     pub fn new(asking: Asking, client: Arc<Client>) -> Self {
         Self { asking, client }
     }
-
 }
 
 #[async_trait]

@@ -78,3 +78,14 @@ pub(super) fn tokens(text: &[u8]) -> u64 {
     }
     quarters.div_ceil(4)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_mark_claims_no_number() {
+        let marks = (0u32..500).map(|n| mark(&Digest::of([n.to_le_bytes().as_slice()])));
+        assert!(marks.into_iter().all(|mark| mark.len() == 8 && mark.chars().all(|c| c.is_ascii_lowercase())));
+    }
+}
