@@ -105,6 +105,13 @@ mod tests {
     }
 
     #[test]
+    fn the_blank_of_a_topic_is_filled_as_that_of_the_question() {
+        let template = Template::parse("How much is {title}?", words).expect("a template");
+        let question = template.with_fact(Some("price of {title}".into())).fill(&Dice::seeded(1));
+        assert_eq!(question.fact.as_deref(), Some(format!("price of {}", question.about[0]).as_str()));
+    }
+
+    #[test]
     fn earlier_words_are_asked_for_more_often() {
         let template = Template::parse("{title}", words).expect("a template");
         let dice = Dice::seeded(7);

@@ -213,3 +213,29 @@ impl Store for WorldStore {
         self.up().await?.usage().await
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::store::embedded::Limits;
+
+    fn store() -> (Arc<WorldStore>, Arc<Registry>) {
+        let (clock, registry) = (Clock::starting_at(Timestamp(1_800_000_000_000)), Arc::new(Registry::default()));
+        let inner = Embedded::in_memory(Limits::default(), clock);
+        let registries = [registry.clone()];
+        (WorldStore::new(inner, None, &registries, clock, Arc::new(Dice::seeded(1))), registry)
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_frozen_store_is_silent_once_and_then_gone_until_it_is_up_again() {
+        let (store, registry) = store();
+        let (mut changes, up) = (store.changes(), registry.gauge(&STORE_UP, &[]));
+        store.turn(StoreTurn::Frozen).await;
+        assert!(matches!(changes.recv().await, Ok(Change::Lost)), "what is held in process may be void");
+        assert!(matches!(store.usage().await, Err(StoreError::Timeout(SILENCE))));
+        assert!(matches!(store.usage().await, Err(StoreError::Unreachable(_))));
+        assert!(up.get() < 1.0);
+        store.turn(StoreTurn::Up).await;
+        assert!(store.usage().await.is_ok() && up.get() == 1.0);
+    }
+}

@@ -46,6 +46,22 @@ fn what_a_drill_says_of_its_world_is_checked_like_the_rest() {
 }
 
 #[test]
+fn prices_turn_for_every_title_and_a_topic_has_the_blank_of_its_question() {
+    let text = GOOD
+        .replace("harm:", "prices: { One Piece: 500, Naruto: 450 }\nharm:")
+        .replace("'Is {title} in stock?' }", "'How much is {title}?', fact: 'price of {title}' }")
+        .replace("world:", "world:\n  - { at: 40s, prices: { times: 0.7, told_as: product.price.changed } }");
+    let plan = Plan::read("drills/small.yaml", &text).unwrap_or_else(|problems| panic!("{problems}")).remove(0);
+    assert_eq!(plan.sells, ["Naruto".into(), "One Piece".into()] as [std::sync::Arc<str>; 2]);
+    let says = |at| plan.facts.says(&price_of("One Piece"), Offset(at));
+    assert_eq!(says(39_000), Some("One Piece costs ¥500 a volume."));
+    assert_eq!(says(40_000), Some("One Piece costs ¥350 a volume."));
+    let unknown = text.replace("Naruto: 450", "Bleach: 450");
+    let told = Plan::read("drills/small.yaml", &unknown).expect_err("a title without a price").to_string();
+    assert!(told.contains("no fact is called `price of Naruto`"), "{told}");
+}
+
+#[test]
 fn a_good_file_is_a_plan_whose_times_count_from_the_first_break() {
     let plan = Plan::read("drills/small.yaml", GOOD).expect("a good file").remove(0);
     assert_eq!((plan.breaks_at(), plan.traffic.len(), plan.nodes), (Offset(10_000), 2, 2));
