@@ -72,7 +72,7 @@ impl Desk {
         Checker::new(Parts {
             store: self.store.clone(),
             understanding: Arc::new(arc_swap::ArcSwap::from_pointee(understanding)),
-            catalogue: Catalogue::new(asking, client),
+            catalogue: Arc::new(Catalogue::new(asking, client)),
             dice: Arc::new(Dice::fair()),
             registry: self.registry.clone(),
         })
