@@ -57,6 +57,7 @@ fn prices_whose_events_nobody_understands_are_dropped_before_they_are_told() {
 }
 
 #[test]
+#[ignore = "three weeks take minutes without optimisation: nextest --run-ignored all, or banto drill run slow-cache-writes"]
 fn three_weeks_of_growth_are_noticed_by_the_writes_and_relieved() {
     holds("slow-cache-writes");
 }
