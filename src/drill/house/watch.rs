@@ -2,6 +2,7 @@
 //! measurements to see by.
 
 use std::{
+    collections::BTreeMap,
     sync::{Arc, Mutex, PoisonError},
     time::Duration,
 };
@@ -45,7 +46,16 @@ pub(super) struct Watch {
     controller: Controller,
     eyes: tokio::sync::Mutex<Eyes>,
     history: Arc<History>,
-    alarms: Mutex<Vec<(Timestamp, AlarmName, AlarmState)>>,
+    alarms: Mutex<Turned>,
+}
+
+/// How alarms turned.
+#[derive(Default)]
+struct Turned {
+    /// By time.
+    all: Vec<(Timestamp, AlarmName, AlarmState)>,
+    /// How each stands.
+    now: BTreeMap<AlarmName, AlarmState>,
 }
 
 impl Watch {
@@ -94,9 +104,9 @@ impl Watch {
         self.controller.tick(&mut *self.eyes.lock().await, now).await;
         let mut alarms = self.alarms.lock().unwrap_or_else(PoisonError::into_inner);
         for judged in self.controller.overview().alarms {
-            let last = alarms.iter().rev().find(|(_, alarm, _)| *alarm == judged.alarm).map(|(_, _, state)| *state);
-            if last.unwrap_or_default() != judged.state {
-                alarms.push((now, judged.alarm, judged.state));
+            if alarms.now.get(&judged.alarm).copied().unwrap_or_default() != judged.state {
+                alarms.now.insert(judged.alarm.clone(), judged.state);
+                alarms.all.push((now, judged.alarm, judged.state));
             }
         }
     }
@@ -104,7 +114,7 @@ impl Watch {
     /// Whether an alarm has turned lately.
     pub(super) fn is_busy(&self, now: Timestamp) -> bool {
         let alarms = self.alarms.lock().unwrap_or_else(PoisonError::into_inner);
-        alarms.last().is_some_and(|(at, ..)| now.since(*at) < BUSY_FOR)
+        alarms.all.last().is_some_and(|(at, ..)| now.since(*at) < BUSY_FOR)
     }
 
     /// The incidents so far, oldest first.
@@ -122,7 +132,7 @@ impl Watch {
             alarm: alarm.to_string(),
             to: *to,
         };
-        alarms.iter().map(turn).collect()
+        alarms.all.iter().map(turn).collect()
     }
 }
 
