@@ -29,7 +29,8 @@ pub const EVERY: Duration = Duration::from_secs(1);
 /// Looks after one engine until shutdown. Must run wherever an engine runs: the deadline of a temporary change is kept
 /// here, whether the controller that made it still lives or not.
 ///
-/// Gauges are brought up to date `every` so often, and whenever a knob turns. `keeps` says whether this node looks after the store for the fleet: what all nodes see alike is counted by one.
+/// Gauges are brought up to date `every` so often, and whenever a knob turns. `keeps` says whether this node looks after the
+/// store for the fleet: what all nodes see alike is counted by one.
 pub async fn look_after(
     engine: Arc<Engine>,
     store: Arc<dyn Store>,
