@@ -203,7 +203,8 @@ impl Engine {
         Ok(self.hand_out(question, log, from))
     }
 
-    /// An answer that has begun, or ended. A follower whose leader takes too long leads itself; of many only one does.
+    /// An answer that has begun, or ended; from then on a reader's verdict on it can be taken. A follower whose leader takes
+    /// too long leads itself; of many only one does.
     pub async fn begun(self: &Arc<Self>, mut answer: Answer) -> Answer {
         while matches!(answer.from, From::Follower) {
             if tokio::time::timeout(self.patience, answer.log.shape()).await.is_ok() {
@@ -211,6 +212,9 @@ impl Engine {
             }
             let turn = self.coalesce.overdue(answer.question.key, &answer.log);
             (answer.log, answer.from) = self.take(turn, &answer.question, Instant::now() + self.deadline);
+        }
+        if answer.log.shape().await.is_ok() {
+            self.note_given(&answer);
         }
         answer
     }
@@ -325,8 +329,7 @@ impl Engine {
         Answer { log, question, id, from, knobs: self.board.version(), trail: self.trail.clone() }
     }
 
-    /// Takes a reader's verdict on an answer.
-    pub fn note_given(&self, answer: &Answer) {
+    fn note_given(&self, answer: &Answer) {
         if !matches!(answer.from, From::Cache { .. }) {
             self.recall.note(answer.id.as_str(), &answer.question, answer.provenance().source, None);
         }

@@ -461,6 +461,9 @@ impl Intake {
         &self,
         work: impl FnOnce(&DeadLetters) -> Result<T, DeadLettersError> + Send + 'static,
     ) -> Result<T, DeadLettersError> {
+        if !self.letters.waits_for_a_disk() {
+            return work(&self.letters);
+        }
         let letters = self.letters.clone();
         match tokio::task::spawn_blocking(move || work(&letters)).await {
             Ok(done) => done,

@@ -76,6 +76,34 @@ async fn an_answer_under_way_is_shared_with_no_other_user_when_it_is_personal() 
 }
 
 #[tokio::test]
+async fn a_verdict_on_any_answer_is_taken_once_whoever_gave_it_and_in_whichever_format() {
+    let banto = Banto::start(OPEN).await;
+    let mut ids = Vec::new();
+    for wanted in ["primary", "exact"] {
+        let (_, headers, _) = loop {
+            let body = question("What is your return policy?");
+            let answer = exchange("POST", &banto.url("/v1/chat/completions"), &[], &body).await.expect("an answer");
+            if answer.1["x-banto-source"] == wanted {
+                break answer;
+            }
+        };
+        ids.push(headers["x-banto-trace-id"].to_str().expect("a word").to_owned());
+    }
+    let converse = r#"{"messages":[{"role":"user","content":[{"text":"Do you sell gift cards?"}]}]}"#;
+    let (_, headers, _) =
+        exchange("POST", &banto.url("/model/banto/converse"), &[], converse).await.expect("an answer");
+    ids.push(headers["x-banto-trace-id"].to_str().expect("a word").to_owned());
+    for id in ids {
+        let verdict = serde_json::json!({ "trace_id": id, "helpful": false }).to_string();
+        let mut told = Vec::new();
+        for _ in 0..2 {
+            told.push(post(&banto.url("/v1/feedback"), &verdict).await.expect("an answer").0);
+        }
+        assert_eq!(told, [202, 404], "{id}");
+    }
+}
+
+#[tokio::test]
 async fn changed_files_are_taken_over_and_wrong_ones_change_nothing_and_say_where() {
     let folder = tempfile::tempdir().expect("a folder");
     let root = env!("CARGO_MANIFEST_DIR");

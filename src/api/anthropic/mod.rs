@@ -46,7 +46,7 @@ async fn try_answer(chat: &Chat, head: &Parts, body: Incoming) -> Result<Respons
     if counts {
         return count(chat, &asked).await;
     }
-    let answer = chat.engine.answer(asked).await?;
+    let answer = chat.engine.begun(chat.engine.answer(asked).await?).await;
     reply::respond(answer, timer).await
 }
 

@@ -44,7 +44,7 @@ async fn try_answer(chat: &Chat, head: &Parts, body: Incoming) -> Result<Respons
     }
     let timer = Timer::start(chat.engine.measures.clone());
     let asked = request::read(operation, &model, body, caller, hints, &chat.models)?;
-    let answer = chat.engine.answer(asked).await?;
+    let answer = chat.engine.begun(chat.engine.answer(asked).await?).await;
     reply::respond(answer, operation, timer).await
 }
 

@@ -60,7 +60,7 @@ impl Chat {
         let timer = Timer::start(self.engine.measures.clone());
         let asked = request::read(body, caller, hints, &self.models)?;
         let wanted = Wanted { stream: asked.stream, include_usage: asked.include_usage };
-        let answer = self.engine.answer(asked).await?;
+        let answer = self.engine.begun(self.engine.answer(asked).await?).await;
         reply::respond(answer, wanted, timer).await
     }
 

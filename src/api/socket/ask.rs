@@ -68,12 +68,10 @@ impl Asking {
             self.say(message::queued(&self.id, wait.as_secs().max(1))).await;
         }
         let engine = &self.chat.engine;
-        let answer = engine.answer(asked.clone()).await?;
-        let answer = engine.begun(answer).await;
+        let answer = engine.begun(engine.answer(asked.clone()).await?).await;
         let shape = answer.log.shape().await.map_err(|failure| ApiError::from_failure(&failure))?;
         let told = Told::of(&answer);
         answer.given();
-        engine.note_given(&answer);
         *trace_id = Some(answer.id.as_str().into());
         *degraded = told.provenance.source == Source::Degraded;
         if *degraded {

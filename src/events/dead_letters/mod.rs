@@ -97,6 +97,7 @@ pub enum DeadLettersError {
 pub struct DeadLetters {
     file: Mutex<Connection>,
     limits: Limits,
+    waits_for_a_disk: bool,
 }
 
 impl DeadLetters {
@@ -121,7 +122,14 @@ impl DeadLetters {
     /// # Errors
     /// None in practice.
     pub fn in_memory(limits: Limits) -> Result<Self, DeadLettersError> {
-        Self::set_up(Connection::open_in_memory()?, Path::new("the dead letters in memory"), limits)
+        let letters = Self::set_up(Connection::open_in_memory()?, Path::new("the dead letters in memory"), limits)?;
+        Ok(Self { waits_for_a_disk: false, ..letters })
+    }
+
+    /// Whether what is done here may take a while. In memory it takes none, and must not: a drill's clock stands still
+    /// while another thread works, and what comes first then would be chance.
+    pub fn waits_for_a_disk(&self) -> bool {
+        self.waits_for_a_disk
     }
 
     fn set_up(mut file: Connection, path: &Path, limits: Limits) -> Result<Self, DeadLettersError> {
@@ -141,7 +149,7 @@ impl DeadLetters {
         };
         match prepare(&mut file).map_err(|error| at_opening(error, path))? {
             found if found > SCHEMA => Err(DeadLettersError::Newer { path: path.to_owned(), found }),
-            _ => Ok(Self { file: Mutex::new(file), limits }),
+            _ => Ok(Self { file: Mutex::new(file), limits, waits_for_a_disk: true }),
         }
     }
 
