@@ -124,8 +124,9 @@ async fn changed_files_are_taken_over_and_wrong_ones_change_nothing_and_say_wher
 
     std::fs::write(&intents, with("0.5")).expect("written");
     signal(banto.pid(), "HUP");
-    until("the mistake is logged", async || banto.log().contains("policies/intents.yaml:12:12: a threshold of 0.5"))
-        .await;
+    let line = before.lines().position(|line| line == "threshold: 0.92").expect("the first threshold") + 1;
+    let told = format!("policies/intents.yaml:{line}:12: a threshold of 0.5");
+    until("the mistake is logged", async || banto.log().contains(&told)).await;
     assert!(banto.log().contains("were not taken over"), "{}", banto.log());
     assert_eq!(threshold().await, "0.92");
 
