@@ -1,5 +1,6 @@
 """What stock `boto3` sees of a running Banto: python bedrock.py BASE_URL WHAT [...]."""
 
+import concurrent.futures
 import datetime
 import json
 import os
@@ -110,6 +111,26 @@ def invocations():
     text = "".join(event["delta"].get("text", "") for event in events if event["type"] == "content_block_delta")
     assert text == message["content"][0]["text"], "one entry for both shapes"
     fails(lambda: bedrock.invoke_model(modelId="banto", body=json.dumps({"inputText": "a format that nobody here speaks"})))
+
+
+def together():
+    """Several ask the same at once; the model is slow. One of them leads, all read the same stream in the same format."""
+    clients = [connect() for _ in range(6)]
+
+    def ask(client):
+        answer = client.converse_stream(modelId="banto", messages=user("What is the longest manga?"))
+        return source(answer), read(answer["stream"])[0]
+
+    with concurrent.futures.ThreadPoolExecutor(6) as pool:
+        answers = list(pool.map(ask, clients))
+    assert len({text for _, text in answers}) == 1, answers
+    sources = [source for source, _ in answers]
+    assert sources.count("primary") == 1 and set(sources) <= {"primary", "coalesced", "exact"}, sources
+
+
+def guarded():
+    body = json.dumps({"anthropic_version": "x", "max_tokens": 1, "messages": [{"role": "user", "content": "Hi"}]})
+    fails(lambda: connect().invoke_model(modelId="banto", body=body, guardrailIdentifier="abc123", guardrailVersion="1"))
 
 
 def counts():

@@ -184,6 +184,49 @@ async fn a_converse_stream_that_fails_or_breaks_off_does_not_end_cleanly() {
 }
 
 #[tokio::test]
+async fn tools_of_openais_go_to_bedrock_and_come_back_whole_and_in_a_stream() {
+    let tool = json!({ "type": "function", "function": { "name": "look_up", "parameters": { "type": "object" } } });
+    let call = json!({ "id": "c1", "type": "function", "function": { "name": "look_up", "arguments": "{\"a\":1}" } });
+    let question = json!({ "model": "m", "tools": [tool], "tool_choice": "required", "messages": [
+        { "role": "user", "content": "When?" },
+        { "role": "assistant", "content": null, "tool_calls": [call] },
+        { "role": "tool", "tool_call_id": "c1", "content": "soon" },
+    ] });
+    let use_of = |id: &str| json!({ "toolUse": { "toolUseId": id, "name": "look_up", "input": { "b": 2 } } });
+    let answer = json!({
+        "output": { "message": { "role": "assistant", "content": [{ "text": "Let me see." }, use_of("x"), use_of("y")] } },
+        "stopReason": "tool_use", "usage": { "inputTokens": 1, "outputTokens": 1, "totalTokens": 2 },
+    });
+    let json = "content-type: application/json\r\n";
+    let upstream = Upstream::start([vec![response("200 OK", json, &answer.to_string())]]).await;
+    let asked_whole = asked_in(Dialect::OpenAi, &question.to_string(), false);
+    let Ok(Reply::Body(body)) = ask(&bedrock(&upstream).await, &asked_whole, &PATIENT).await else { panic!("a body") };
+    let sent: Value = serde_json::from_str(&sent(&upstream).1).expect("JSON");
+    assert_eq!(sent["toolConfig"]["toolChoice"], json!({ "any": {} }));
+    assert_eq!(sent["messages"][2]["content"][0]["toolResult"]["toolUseId"], "c1");
+    let choice = &serde_json::from_slice::<Value>(&body).expect("JSON")["choices"][0];
+    let ids: Vec<_> = choice["message"]["tool_calls"].as_array().expect("calls").iter().map(|c| c["id"].clone()).collect();
+    assert_eq!((ids, &choice["finish_reason"]), (vec![json!("x"), json!("y")], &json!("tool_calls")));
+    let start = json!({ "contentBlockIndex": 0, "start": { "toolUse": { "toolUseId": "x", "name": "look_up" } } });
+    let part = |input: &str| json!({ "contentBlockIndex": 0, "delta": { "toolUse": { "input": input } } });
+    let events = streamed_as(
+        &Asked { stream: true, ..asked_whole },
+        stream([
+            event("messageStart", json!({ "role": "assistant" })),
+            event("contentBlockStart", start),
+            event("contentBlockDelta", part("{\"b\":")),
+            event("contentBlockDelta", part("2}")),
+            event("messageStop", json!({ "stopReason": "tool_use" })),
+            stream_end(),
+        ]),
+    )
+    .await;
+    let body = Dialect::OpenAi.body_of(&events.into_iter().map(|event| event.expect("an event")).collect::<Vec<_>>());
+    let body: Value = serde_json::from_slice(&body.expect("a completion")).expect("JSON");
+    assert_eq!(body["choices"][0]["message"]["tool_calls"][0]["function"], json!({ "name": "look_up", "arguments": "{\"b\":2}" }));
+}
+
+#[tokio::test]
 async fn what_is_asked_in_converse_reaches_bedrock_byte_for_byte_and_so_does_its_answer() {
     let question = r#"{"zeta": 1.50, "messages":[{"role":"user","content":[{"blockOfTheFuture":{"a":[1]}}]}],
         "system":[{"text":"Be brief."},{"cachePoint":{"type":"default","ttl":"1h"}}],"newField":{"b":null}}"#;

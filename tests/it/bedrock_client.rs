@@ -38,6 +38,19 @@ async fn whole_answers_streams_and_invocations_work_with_the_stock_client() {
 }
 
 #[tokio::test]
+async fn who_asks_the_same_at_once_reads_the_same_stream() {
+    let slow = "models:\n  - { name: primary, kind: simulated, profile: { first_token: 3s, cold: 0ms, per_token: 20ms } }\n";
+    let banto = Banto::start(slow).await;
+    assert_eq!(sees(&banto, "together", &[]).await, "");
+}
+
+#[tokio::test]
+async fn a_guardrail_that_would_not_be_heard_of_is_refused() {
+    let banto = Banto::start(&quick("")).await;
+    assert_eq!(sees(&banto, "guarded", &[]).await, "ValidationException 400 ValidationException\n");
+}
+
+#[tokio::test]
 async fn mistakes_have_the_names_and_statuses_of_the_services_model() {
     let banto = Banto::start(&quick("")).await;
     let expected = "ResourceNotFoundException 404 ResourceNotFoundException\n\

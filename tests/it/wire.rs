@@ -193,3 +193,32 @@ async fn an_expired_answer_stands_in_with_its_warning_at_every_door_and_formats_
         assert!(stale.contains(form), "{door}: {stale}");
     }
 }
+
+#[tokio::test]
+async fn clients_that_hardly_read_or_never_finish_asking_take_nothing_from_others() {
+    let banto = quick().await;
+    let address = banto.url("").replace("http://", "");
+    let body = r#"{"messages":[{"role":"user","content":[{"text":"What is the story of Berserk?"}]}]}"#;
+    let head = |path: &str| format!("POST {path} HTTP/1.1\r\nhost: x\r\nconnection: close\r\ncontent-length: {}\r\n\r\n", body.len());
+    let (mut lazy, mut half) = (Vec::new(), Vec::new());
+    for _ in 0..40 {
+        let mut reader = TcpStream::connect(&address).await.expect("connected");
+        reader.write_all((head("/model/banto/converse-stream") + body).as_bytes()).await.expect("sent");
+        let mut first = [0; 1];
+        reader.read_exact(&mut first).await.expect("a first byte");
+        lazy.push(reader);
+        let mut writer = TcpStream::connect(&address).await.expect("connected");
+        writer.write_all(&head("/model/banto/converse").as_bytes()[..20]).await.expect("sent");
+        half.push(writer);
+    }
+    for (door, body) in questions("Is Berserk finished?") {
+        let (status, _, answer) = exchange("POST", &banto.url(door), &[], &body).await.expect("an answer");
+        assert_eq!(status, 200, "{door}: {answer}");
+    }
+    // Who reads on after all gets everything.
+    for mut reader in lazy {
+        let mut rest = Vec::new();
+        reader.read_to_end(&mut rest).await.expect("the rest");
+        assert!(memchr::memmem::find(&rest, b"messageStop").is_some());
+    }
+}

@@ -39,6 +39,7 @@ async fn try_answer(chat: &Chat, head: &Parts, body: Incoming) -> Result<Respons
     let body = body::read(body, chat.largest).await?;
     let caller = presented.verified(head, &body, chat.engine.clock.now())?;
     let hints = hints::read(&head.headers)?;
+    refuse_unheard(&head.headers)?;
     if operation == Operation::CountTokens {
         return count::answer(chat, &model, &body, caller, hints).await;
     }
@@ -46,6 +47,18 @@ async fn try_answer(chat: &Chat, head: &Parts, body: Incoming) -> Result<Respons
     let asked = request::read(operation, &model, body, caller, hints, &chat.models)?;
     let answer = chat.engine.begun(chat.engine.answer(asked).await?).await;
     reply::respond(answer, operation, timer).await
+}
+
+/// InvokeModel takes some wishes in headers, and headers are not passed on: a guardrail that nobody hears of would be worse
+/// than none.
+fn refuse_unheard(headers: &http::HeaderMap) -> Result<(), BedrockError> {
+    const GUARDRAIL: &str = "x-amzn-bedrock-guardrailidentifier";
+    match headers.contains_key(GUARDRAIL) {
+        true => Err(BedrockError::invalid(
+            "A guardrail in a header is not passed on to the model. Use Converse with `guardrailConfig`.",
+        )),
+        false => Ok(()),
+    }
 }
 
 /// A body of JSON with the headers that every response of Bedrock's has.
