@@ -205,7 +205,8 @@ async fn tools_of_openais_go_to_bedrock_and_come_back_whole_and_in_a_stream() {
     assert_eq!(sent["toolConfig"]["toolChoice"], json!({ "any": {} }));
     assert_eq!(sent["messages"][2]["content"][0]["toolResult"]["toolUseId"], "c1");
     let choice = &serde_json::from_slice::<Value>(&body).expect("JSON")["choices"][0];
-    let ids: Vec<_> = choice["message"]["tool_calls"].as_array().expect("calls").iter().map(|c| c["id"].clone()).collect();
+    let ids: Vec<_> =
+        choice["message"]["tool_calls"].as_array().expect("calls").iter().map(|c| c["id"].clone()).collect();
     assert_eq!((ids, &choice["finish_reason"]), (vec![json!("x"), json!("y")], &json!("tool_calls")));
     let start = json!({ "contentBlockIndex": 0, "start": { "toolUse": { "toolUseId": "x", "name": "look_up" } } });
     let part = |input: &str| json!({ "contentBlockIndex": 0, "delta": { "toolUse": { "input": input } } });
@@ -223,7 +224,10 @@ async fn tools_of_openais_go_to_bedrock_and_come_back_whole_and_in_a_stream() {
     .await;
     let body = Dialect::OpenAi.body_of(&events.into_iter().map(|event| event.expect("an event")).collect::<Vec<_>>());
     let body: Value = serde_json::from_slice(&body.expect("a completion")).expect("JSON");
-    assert_eq!(body["choices"][0]["message"]["tool_calls"][0]["function"], json!({ "name": "look_up", "arguments": "{\"b\":2}" }));
+    assert_eq!(
+        body["choices"][0]["message"]["tool_calls"][0]["function"],
+        json!({ "name": "look_up", "arguments": "{\"b\":2}" })
+    );
 }
 
 #[tokio::test]

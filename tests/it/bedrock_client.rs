@@ -39,7 +39,8 @@ async fn whole_answers_streams_and_invocations_work_with_the_stock_client() {
 
 #[tokio::test]
 async fn who_asks_the_same_at_once_reads_the_same_stream() {
-    let slow = "models:\n  - { name: primary, kind: simulated, profile: { first_token: 3s, cold: 0ms, per_token: 20ms } }\n";
+    let slow =
+        "models:\n  - { name: primary, kind: simulated, profile: { first_token: 3s, cold: 0ms, per_token: 20ms } }\n";
     let banto = Banto::start(slow).await;
     assert_eq!(sees(&banto, "together", &[]).await, "");
 }

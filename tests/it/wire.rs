@@ -199,7 +199,9 @@ async fn clients_that_hardly_read_or_never_finish_asking_take_nothing_from_other
     let banto = quick().await;
     let address = banto.url("").replace("http://", "");
     let body = r#"{"messages":[{"role":"user","content":[{"text":"What is the story of Berserk?"}]}]}"#;
-    let head = |path: &str| format!("POST {path} HTTP/1.1\r\nhost: x\r\nconnection: close\r\ncontent-length: {}\r\n\r\n", body.len());
+    let head = |path: &str| {
+        format!("POST {path} HTTP/1.1\r\nhost: x\r\nconnection: close\r\ncontent-length: {}\r\n\r\n", body.len())
+    };
     let (mut lazy, mut half) = (Vec::new(), Vec::new());
     for _ in 0..40 {
         let mut reader = TcpStream::connect(&address).await.expect("connected");
