@@ -1,7 +1,7 @@
 //! Bedrock's runtime: bodies go in and come out as they are.
 //!
 //! The SDK finds the endpoint, signs, connects and reads errors. Its types for conversations stay empty: a closed set of
-//! content blocks would drop what is newer than this program. [`Verbatim`] puts the request's own bytes in their place
+//! content blocks would drop what is newer than this program. `Verbatim` puts the request's own bytes in their place
 //! before they are signed, and takes the response's before they are read. The SDK neither retries nor gives up here:
 //! whoever asks owns both.
 

@@ -1,6 +1,6 @@
 //! Anthropic's messages, as the stock `anthropic` clients speak them.
 //!
-//! [`request`] reads what is needed beside the bytes, [`reply`] turns an answer into a message or its events, [`error`] says
+//! `request` reads what is needed beside the bytes, `reply` turns an answer into a message or its events, `error` says
 //! what went wrong as Anthropic does.
 
 mod error;

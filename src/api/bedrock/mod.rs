@@ -1,7 +1,7 @@
 //! Bedrock's runtime, as the stock AWS clients speak it: Converse, InvokeModel, both as streams, and CountTokens.
 //!
-//! [`operation`] reads the path, [`identity`] says who asks (a signature or a bearer token), [`request`] reads what is needed
-//! beside the bytes, [`reply`] turns an answer into a body or into frames, [`error`] says what went wrong as the service does.
+//! `operation` reads the path, `identity` says who asks (a signature or a bearer token), `request` reads what is needed
+//! beside the bytes, `reply` turns an answer into a body or into frames, `error` says what went wrong as the service does.
 
 mod count;
 mod error;

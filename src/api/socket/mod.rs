@@ -1,8 +1,8 @@
 //! `GET /v1/chat/ws`: a conversation over one WebSocket. Tokens as they come, and afterwards what an answer over HTTP has no
 //! way to say: that it is revised, how things stand, and that a question which got no real answer can be asked now.
 //!
-//! [`handshake`] decides who may open one, [`message`] is what is said in both directions, [`connection`] is one of them from
-//! its first word to its last, [`ask`] one question on it, [`hub`] what all of them hear. Everything is bounded: connections,
+//! `handshake` decides who may open one, `message` is what is said in both directions, `connection` is one of them from
+//! its first word to its last, `ask` one question on it, `hub` what all of them hear. Everything is bounded: connections,
 //! questions under way, words not yet sent, the time a reader may take to read them.
 
 mod ask;

@@ -1,10 +1,10 @@
 //! Who may ask now.
 //!
 //! A limit for all callers together, which the knobs `rate_limit.rate` and `rate_limit.burst` turn live, with a part kept
-//! for each tier ([`shares`]); one for each user and one for each network. A request over the common limit waits in a line
+//! for each tier (`shares`); one for each user and one for each network. A request over the common limit waits in a line
 //! instead of being refused, first in rank first, as long as its turn comes in time; who cannot be served in time is told so
 //! at once, with an honest estimate. "You are too fast" is only ever said to a user who is. In a fleet the limits are shared
-//! ([`fleet`]).
+//! (`fleet`).
 
 mod bucket;
 mod fleet;

@@ -1,7 +1,7 @@
 //! Who asks: people, more of them than usual, or few who pretend to be many.
 //!
-//! Every request leaves traces ([`slice`]): its client, network and words as keyed hashes in sketches of fixed size, six
-//! slices of ten seconds for the last minute; half a megabyte in all, whatever comes. [`signs`] reads them, [`verdict`] judges.
+//! Every request leaves traces (`slice`): its client, network and words as keyed hashes in sketches of fixed size, six
+//! slices of ten seconds for the last minute; half a megabyte in all, whatever comes. `signs` reads them, [`verdict`] judges.
 //! A request that is over a limit leaves traces like any other: a crowd shows before it is let in.
 //!
 //! It cannot tell a flood of tens of thousands of machines, each slow, each in a network of its own and each asking as people
