@@ -85,6 +85,7 @@ pub(super) async fn start(
 }
 
 /// What emptying queues takes.
+#[cfg_attr(not(feature = "aws"), expect(dead_code, reason = "queues are read through AWS"))]
 struct Queues<'a> {
     intake: &'a Arc<Intake>,
     outbound: Outbound,

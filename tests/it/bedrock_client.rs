@@ -5,8 +5,10 @@ use std::path::PathBuf;
 
 use serde_json::{Value, json};
 
+#[cfg(feature = "aws")]
+use crate::support::banto::{exchange, free_port, question};
 use crate::support::{
-    banto::{Banto, exchange, free_port, python, question},
+    banto::{Banto, python},
     upstream::{Upstream, piece, response, stream_end, stream_head},
 };
 
