@@ -180,6 +180,7 @@ catalogue! {
     POOL_UTILIZATION = Gauge "pool.utilization" Ratio ["model"] "engine/model": "Active share of the pool.";
     POOL_QUEUE = Gauge "pool.queue_depth" None ["model"] "engine/model": "Requests waiting for a place in the pool.";
     POOL_WAIT = Distribution "pool.checkout_wait" Seconds ["model"] "engine/model": "Wait for a place in the pool.";
+    POOL_CUTS = Counter "pool.cuts" None ["model"] "engine/model": "Times a pool that adapts became smaller, because its model refused or was slow.";
     POOL_OVERFLOW = Counter "pool.overflow" None ["model"] "engine/model": "Requests that left a full pool for the next model.";
     CACHE_READ_TOKENS = Counter "prompt_cache.read_tokens" None ["model"] "engine/model": "Prompt tokens that the provider read from its prompt cache.";
     CACHE_WRITE_TOKENS = Counter "prompt_cache.write_tokens" None ["model"] "engine/model": "Prompt tokens that the provider wrote to its prompt cache.";

@@ -14,7 +14,6 @@ use crate::{
         model::{
             cascade::ConfiguredModel,
             configured::ModelSettings,
-            pool::Dimensions,
             simulated::{Simulated, Simulation, profile::Profile},
         },
         price::checker::{self, Checker},
@@ -64,8 +63,11 @@ pub(super) fn house(setting: Setting<'_>, files: &Files) -> Result<House, String
     let models: Vec<_> = plan.models.iter().map(simulation).collect();
     let lane = |(model, it): (&plan::SimulatedModel, &SimulatedModel)| {
         let simulated = Arc::new(Simulated::new(model.name.to_string(), it.simulation.clone(), clock));
-        let pool = settings_of(model).pool;
-        ConfiguredModel { pool, prices: model.prices, ..ConfiguredModel::new(model.name.clone(), simulated) }
+        ConfiguredModel {
+            pool: model.pool,
+            prices: model.prices,
+            ..ConfiguredModel::new(model.name.clone(), simulated)
+        }
     };
     let start = |registry: &Arc<Registry>| {
         let parts = node::Parts {
@@ -146,7 +148,5 @@ pub(super) fn house(setting: Setting<'_>, files: &Files) -> Result<House, String
 
 /// A model as the configuration would have it.
 fn settings_of(model: &plan::SimulatedModel) -> ModelSettings {
-    let usual = ModelSettings::simulated(&model.name);
-    let pool = model.pool.map_or(usual.pool, |size| Dimensions { size, ..usual.pool });
-    ModelSettings { pool, ..usual }
+    ModelSettings { pool: model.pool, ..ModelSettings::simulated(&model.name) }
 }

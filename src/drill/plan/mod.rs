@@ -23,7 +23,7 @@ use crate::{
     config::{files::Files, problem::Problems},
     engine::{
         asked::Tier,
-        model::{prices::Prices, simulated::profile::Profile},
+        model::{pool::Dimensions, prices::Prices, simulated::profile::Profile},
     },
     ids::ModelName,
     units::{Bytes, Ratio},
@@ -88,8 +88,8 @@ pub struct SimulatedModel {
     pub name: ModelName,
     /// Its usual self.
     pub usual: Profile,
-    /// How many requests a node sends it at once; `None` for as many as usual.
-    pub pool: Option<u64>,
+    /// How many requests a node sends it at once, and how many wait.
+    pub pool: Dimensions,
     /// What it costs.
     pub prices: Prices,
 }

@@ -10,7 +10,7 @@ use crate::{
         offset::Offset,
         world::{Condition, StoreTurn},
     },
-    engine::model::simulated::profile::Capacity,
+    engine::model::{configured::RawPool, simulated::profile::Capacity},
     units::{Bytes, Ratio, TimeSpan},
 };
 
@@ -56,7 +56,8 @@ pub(super) struct RawModel {
     pub cold: Option<TimeSpan>,
     pub per_token: TimeSpan,
     pub capacity: Option<Capacity>,
-    pub pool: Option<Spanned<u64>>,
+    #[serde(default)]
+    pub pool: RawPool,
     pub prices: RawPrices,
 }
 

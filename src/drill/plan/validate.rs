@@ -286,10 +286,7 @@ impl Reader<'_> {
             ..default
         };
         let RawPrices { prompt, cached, written, completion } = raw.prices;
-        let pool = raw.pool.as_ref().map(|pool| pool.value);
-        if let Some(wrong) = raw.pool.as_ref().filter(|pool| !(1..=1_000).contains(&pool.value)) {
-            self.wrong(wrong, "a pool has 1 to 1000 places");
-        }
+        let pool = raw.pool.validate(self.document, self.problems);
         SimulatedModel {
             name: raw.model.value.as_str().into(),
             usual,

@@ -12,7 +12,7 @@ use super::{
     cascade::ConfiguredModel,
     deadline::Stage,
     failure::{Class, Failure},
-    pool::{Full, Pool},
+    pool::{Full, Pool, Verdict},
     prices::Prices,
     retry::Credit,
     translated,
@@ -51,6 +51,13 @@ impl Errand<'_> {
     pub(super) fn time_left(&self) -> Duration {
         self.deadline.saturating_duration_since(Instant::now())
     }
+}
+
+/// What an answer told beside itself.
+struct Told {
+    usage: Option<Usage>,
+    /// `None`: it did not come as a stream.
+    first_token: Option<Duration>,
 }
 
 /// One model of the cascade.
@@ -97,13 +104,14 @@ impl Lane {
         self.meters.attempts.inc();
         let begun = Instant::now();
         match self.answer(errand, begun).await {
-            Ok(usage) => {
+            Ok(Told { usage, first_token }) => {
                 ticket.settle(Outcome::Answered);
+                self.pool.answered(begun, first_token);
                 self.meters.latency.record_time(begun.elapsed());
                 Ok((usage, self.pay(usage, errand.aside)))
             }
             Err(failure) => {
-                ticket.settle(evidence(&failure, errand));
+                ticket.settle(self.evidence(&failure, errand, begun));
                 self.meters.failed(failure.class);
                 Err(failure)
             }
@@ -117,7 +125,7 @@ impl Lane {
         timeout_at(deadline, counting).await.map_err(|_| Stage::Deadline.overdue(began.elapsed()))?
     }
 
-    async fn answer(&self, errand: &mut Errand<'_>, begun: Instant) -> Result<Option<Usage>, Failure> {
+    async fn answer(&self, errand: &mut Errand<'_>, begun: Instant) -> Result<Told, Failure> {
         let asking = translated::ask(&*self.kind, errand.asked, &self.deadlines, &self.name, self.clock.now());
         let asking = timeout_at(errand.deadline, asking).await;
         let (reply, lost) = asking.map_err(|_| Stage::Deadline.overdue(begun.elapsed()))??;
@@ -126,7 +134,7 @@ impl Lane {
             Reply::Body(body) => {
                 let usage = Usage::find(&body);
                 errand.writer.push(Shape::Body, body);
-                Ok(usage)
+                Ok(Told { usage, first_token: None })
             }
             Reply::Events(events) => self.follow(events, errand, begun).await,
         }
@@ -134,17 +142,11 @@ impl Lane {
 
     /// Writes down a stream. The request's deadline is for its first event: an answer that flows is not cut short, the
     /// model's own deadlines see to it that it goes on flowing.
-    async fn follow(
-        &self,
-        mut events: Events,
-        errand: &mut Errand<'_>,
-        begun: Instant,
-    ) -> Result<Option<Usage>, Failure> {
+    async fn follow(&self, mut events: Events, errand: &mut Errand<'_>, begun: Instant) -> Result<Told, Failure> {
         let first = timeout_at(errand.deadline, events.next()).await;
         let mut next = first.map_err(|_| Stage::Deadline.overdue(begun.elapsed()))?;
-        if matches!(next, Some(Ok(_))) {
-            self.meters.ttft.record_time(begun.elapsed());
-        }
+        let first_token = matches!(next, Some(Ok(_))).then(|| begun.elapsed());
+        first_token.iter().for_each(|after| self.meters.ttft.record_time(*after));
         let mut usage = None;
         while let Some(event) = next {
             let event: Bytes = event?;
@@ -152,7 +154,7 @@ impl Lane {
             errand.writer.push(Shape::Events, event);
             next = events.next().await;
         }
-        Ok(usage)
+        Ok(Told { usage, first_token })
     }
 
     fn pay(&self, usage: Option<Usage>, aside: bool) -> Usd {
@@ -167,25 +169,32 @@ impl Lane {
         cost
     }
 
+    /// What a failure says about the model. When the request's own time ran out it says nothing. A refusal for its load is
+    /// answered by a pool that adapts, and speaks against the model only when that pool can become no smaller.
+    fn evidence(&self, failure: &Failure, errand: &Errand<'_>, begun: Instant) -> Outcome {
+        let ours = errand.time_left().is_zero() && !errand.writer.has_begun();
+        match failure {
+            _ if ours => Outcome::Abandoned,
+            // Nothing was sent.
+            failure if failure.is_untranslatable() => Outcome::Abandoned,
+            Failure { class, retry_after, .. } if class.is_throttle() => {
+                match (self.pool.refused(begun), retry_after) {
+                    (_, Some(wait)) => Outcome::AskedToWait(*wait),
+                    (Some(Verdict::Cut | Verdict::AlreadyCut), None) => Outcome::Abandoned,
+                    (Some(Verdict::AtLeast) | None, None) => Outcome::Failed,
+                }
+            }
+            Failure { class, .. } if class.is_ill_health() => Outcome::Failed,
+            _ => Outcome::Answered,
+        }
+    }
+
     fn full(&self, full: Full) -> Failure {
         let why = match full {
             Full::Queue => "its queue is full as well".to_owned(),
             Full::Wait(waited) => format!("no place came free in {} ms", waited.as_millis()),
         };
         Failure::new(Class::NotSent, format!("the pool of `{}` is full, and {why}", self.name)).coded("pool_full")
-    }
-}
-
-/// What a failure says about the model. When the request's own time ran out it says nothing.
-fn evidence(failure: &Failure, errand: &Errand<'_>) -> Outcome {
-    let ours = errand.time_left().is_zero() && !errand.writer.has_begun();
-    match failure {
-        _ if ours => Outcome::Abandoned,
-        // Nothing was sent.
-        failure if failure.is_untranslatable() => Outcome::Abandoned,
-        Failure { class, retry_after: Some(wait), .. } if class.is_throttle() => Outcome::AskedToWait(*wait),
-        Failure { class, .. } if class.is_ill_health() => Outcome::Failed,
-        _ => Outcome::Answered,
     }
 }
 

@@ -7,7 +7,7 @@
 //!     base_url: https://api.openai.com/v1
 //!     model: gpt-4o-mini
 //!     api_key: { env: OPENAI_API_KEY }    # or { file: /run/secrets/openai }
-//!     pool: { size: 10, queue: 256, wait: 1s }
+//!     pool: { size: 10, queue: 256, wait: 1s }    # adapts: { least: 2, slow_after: 2s }: it finds its size, up to `size`
 //!     deadlines: { connect: 1s, head: 10s, first_token: 10s, between: 10s, whole: 20s }
 //!     prices: { prompt: 0.15, cached: 0.075, completion: 0.60 }   # US dollars per million tokens
 //!   - name: secondary
@@ -17,6 +17,7 @@
 //!     cache_point: true                   # keep the system prompt in the prompt cache
 //! ```
 
+mod pool;
 mod raw;
 mod validate;
 
@@ -42,6 +43,8 @@ use crate::{
     knob::catalogue::ModelDefaults,
 };
 use raw::RawModel;
+
+pub use self::pool::RawPool;
 
 /// The `models:` list as it was written. By default a simulated primary and a simulated secondary.
 #[derive(Clone, Debug, Deserialize)]

@@ -2,10 +2,10 @@
 
 use serde::Deserialize;
 
-use super::ModelsConfig;
+use super::{ModelsConfig, pool::RawPool};
 use crate::{
     config::{document::Spanned, secret::RawSecret},
-    engine::model::{Deadlines, pool::Dimensions, simulated::profile::Profile},
+    engine::model::{Deadlines, simulated::profile::Profile},
     units::TimeSpan,
 };
 
@@ -41,14 +41,6 @@ pub(super) enum RawKind {
 
 #[derive(Clone, Debug, Default, Deserialize)]
 #[serde(deny_unknown_fields, default)]
-pub(super) struct RawPool {
-    pub size: Option<Spanned<u64>>,
-    pub queue: Option<usize>,
-    pub wait: Option<TimeSpan>,
-}
-
-#[derive(Clone, Debug, Default, Deserialize)]
-#[serde(deny_unknown_fields, default)]
 pub(super) struct RawDeadlines {
     pub connect: Option<Spanned<TimeSpan>>,
     pub head: Option<Spanned<TimeSpan>>,
@@ -64,17 +56,6 @@ pub(super) struct RawPrices {
     pub completion: f64,
     pub cached: Option<f64>,
     pub written: Option<f64>,
-}
-
-impl RawPool {
-    pub(super) fn dimensions(&self) -> Dimensions {
-        let usual = Dimensions::default();
-        Dimensions {
-            size: self.size.as_ref().map_or(usual.size, |size| size.value),
-            queue: self.queue.unwrap_or(usual.queue),
-            wait: self.wait.map_or(usual.wait, |wait| wait.0),
-        }
-    }
 }
 
 impl RawDeadlines {

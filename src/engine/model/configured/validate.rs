@@ -21,9 +21,6 @@ use crate::{
 
 /// More models than this are a mistake: a request sends at most four attempts.
 const MOST_MODELS: usize = 8;
-/// A pool larger than this is no limit any more.
-const LARGEST_POOL: u64 = 10_000;
-
 pub(super) fn all(models: &[RawModel], document: &Document, problems: &mut Problems) -> Vec<ModelSettings> {
     if models.is_empty() {
         let place = document.find("models:");
@@ -56,7 +53,7 @@ impl<'a> Reader<'a> {
             RawKind::OpenAi => self.openai(raw).map(Kind::OpenAi),
             RawKind::Bedrock => self.bedrock(raw).map(Kind::Bedrock),
         }?;
-        let (pool, deadlines) = (raw.pool.dimensions(), raw.deadlines.deadlines());
+        let (pool, deadlines) = (raw.pool.validate(self.document, self.problems), raw.deadlines.deadlines());
         Some(ModelSettings { name: raw.name.value.as_str().into(), kind, pool, deadlines, prices })
     }
 
@@ -92,9 +89,6 @@ impl<'a> Reader<'a> {
     }
 
     fn bounds(&mut self, raw: &RawModel) {
-        if let Some(size) = raw.pool.size.as_ref().filter(|size| !(1..=LARGEST_POOL).contains(&size.value)) {
-            self.wrong(size, format!("a pool has 1 to {LARGEST_POOL} places, not {}", size.value));
-        }
         for span in raw.deadlines.all().filter(|span| span.value.0.is_zero()) {
             self.wrong(span, "a deadline of 0 lets nothing succeed; use 100ms or more");
         }

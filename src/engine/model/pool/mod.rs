@@ -1,7 +1,10 @@
 //! How many requests a model serves at once from this node, and who waits for a place.
 //!
 //! The size follows its knob while requests are under way: growing adds places at once, shrinking takes them back as they
-//! come free, so that no request is dropped. The queue is first come, first served, bounded in length and in time.
+//! come free, so that no request is dropped. The queue is first come, first served, bounded in length and in time. A pool
+//! that adapts finds its size itself ([`limit`]), and the knob is its ceiling.
+
+mod limit;
 
 use std::{
     sync::{
@@ -16,6 +19,7 @@ use tokio::{
     time::Instant,
 };
 
+use self::limit::Limit;
 use crate::{
     ids::ModelName,
     telemetry::{
@@ -24,6 +28,8 @@ use crate::{
         registry::Registry,
     },
 };
+
+pub use self::limit::{Adapts, Verdict};
 
 /// A pool's dimensions.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -34,11 +40,13 @@ pub struct Dimensions {
     pub queue: usize,
     /// How long one may wait.
     pub wait: Duration,
+    /// How it finds its own size, up to `size`; `None`: it always has `size`.
+    pub adapts: Option<Adapts>,
 }
 
 impl Default for Dimensions {
     fn default() -> Self {
-        Self { size: 10, queue: 256, wait: Duration::from_secs(1) }
+        Self { size: 10, queue: 256, wait: Duration::from_secs(1), adapts: None }
     }
 }
 
@@ -64,6 +72,11 @@ pub struct Pool {
 
 #[derive(Debug)]
 struct Size {
+    /// The most it may have.
+    ceiling: u64,
+    /// What the model was found to bear; `None`: the ceiling.
+    limit: Option<Limit>,
+    /// What it has, once what is owed has come back.
     wanted: u64,
     /// Places handed out that are not to come back.
     owed: u64,
@@ -78,6 +91,7 @@ struct Meters {
     queue: Arc<Gauge>,
     wait: Arc<Distribution>,
     overflow: Arc<Counter>,
+    cuts: Arc<Counter>,
 }
 
 impl Meters {
@@ -90,6 +104,7 @@ impl Meters {
             queue: metrics.gauge(&catalogue::POOL_QUEUE, labels),
             wait: metrics.distribution(&catalogue::POOL_WAIT, labels),
             overflow: metrics.counter(&catalogue::POOL_OVERFLOW, labels),
+            cuts: metrics.counter(&catalogue::POOL_CUTS, labels),
         }
     }
 
@@ -110,7 +125,13 @@ impl Pool {
             queue: dimensions.queue,
             wait: dimensions.wait,
             waiting: AtomicUsize::new(0),
-            size: Mutex::new(Size { wanted, owed: 0, active: 0 }),
+            size: Mutex::new(Size {
+                ceiling: wanted,
+                limit: dimensions.adapts.map(|adapts| Limit::new(adapts, wanted)),
+                wanted,
+                owed: 0,
+                active: 0,
+            }),
             meters,
         }
     }
@@ -143,10 +164,44 @@ impl Pool {
         self.waiting.load(Relaxed) == 0 && size.active * 2 <= size.wanted
     }
 
-    /// Changes the number of places while they are in use.
-    pub fn resize(&self, wanted: u64) {
+    /// Changes the number of places, or the ceiling of those that adapt, while they are in use.
+    pub fn resize(&self, ceiling: u64) {
         let mut size = self.size();
-        let (before, wanted) = (size.wanted, wanted.max(1));
+        size.ceiling = ceiling.max(1);
+        self.settle(&mut size);
+    }
+
+    /// An attempt was answered, its first token after this time; `None`: it did not come as a stream.
+    pub fn answered(&self, begun: Instant, first_token: Option<Duration>) {
+        let mut size = self.size();
+        let (active, ceiling) = (size.active, size.ceiling);
+        let Some(limit) = &mut size.limit else { return };
+        if first_token.is_some_and(|after| limit.is_slow(after)) {
+            self.cut(&mut size, begun);
+        } else {
+            limit.answered(active, ceiling);
+            self.settle(&mut size);
+        }
+    }
+
+    /// The model refused an attempt for its own load. `None`: this pool does not adapt.
+    pub fn refused(&self, begun: Instant) -> Option<Verdict> {
+        self.cut(&mut self.size(), begun)
+    }
+
+    fn cut(&self, size: &mut Size, begun: Instant) -> Option<Verdict> {
+        let verdict = size.limit.as_mut()?.congested(begun, Instant::now());
+        if verdict == Verdict::Cut {
+            self.meters.cuts.inc();
+            self.settle(size);
+        }
+        Some(verdict)
+    }
+
+    /// Gives the semaphore as many places as are wanted now.
+    fn settle(&self, size: &mut Size) {
+        let before = size.wanted;
+        let wanted = size.limit.map_or(size.ceiling, |limit| limit.size(size.ceiling));
         size.wanted = wanted;
         if wanted > before {
             let forgiven = size.owed.min(wanted - before);
@@ -157,7 +212,7 @@ impl Pool {
             size.owed += surplus - self.places.forget_permits(surplus as usize) as u64;
         }
         self.meters.size.set(wanted as f64);
-        self.meters.show(&size);
+        self.meters.show(size);
     }
 
     async fn queue_up(&self, deadline: Instant) -> Result<SemaphorePermit<'_>, Full> {
@@ -223,85 +278,4 @@ impl Drop for Slot<'_> {
 }
 
 #[cfg(test)]
-mod tests {
-    use std::collections::VecDeque;
-
-    use proptest::prelude::*;
-
-    use super::*;
-
-    fn pool(size: u64, queue: usize) -> (Pool, Registry) {
-        let metrics = Registry::default();
-        let dimensions = Dimensions { size, queue, wait: Duration::from_secs(1) };
-        (Pool::new(&"primary".into(), dimensions, &metrics), metrics)
-    }
-
-    fn soon() -> Instant {
-        Instant::now() + Duration::from_secs(30)
-    }
-
-    #[tokio::test(start_paused = true)]
-    async fn a_full_pool_makes_wait_and_then_sends_on() {
-        let (pool, metrics) = pool(1, 1);
-        let _slot = pool.check_out(soon()).await.expect("a free place");
-        assert_eq!(pool.check_out(soon()).await.expect_err("full"), Full::Wait(Duration::from_secs(1)));
-        assert_eq!(metrics.counter(&catalogue::POOL_OVERFLOW, &["primary"]).get(), 1);
-        assert_eq!(metrics.gauge(&catalogue::POOL_QUEUE, &["primary"]).get(), 0.0);
-    }
-
-    #[tokio::test(start_paused = true)]
-    async fn the_queue_is_no_longer_than_it_may_be() {
-        let (pool, _) = pool(1, 0);
-        let _slot = pool.check_out(soon()).await.expect("a free place");
-        assert_eq!(pool.check_out(soon()).await.expect_err("full"), Full::Queue);
-    }
-
-    #[tokio::test(start_paused = true)]
-    async fn growing_serves_those_who_wait() {
-        let (pool, metrics) = pool(1, 8);
-        let _slot = pool.check_out(soon()).await.expect("a free place");
-        let (waiter, ()) = tokio::join!(pool.check_out(soon()), async { pool.resize(2) });
-        assert!(waiter.is_ok());
-        assert_eq!(metrics.gauge(&catalogue::POOL_ACTIVE, &["primary"]).get(), 2.0);
-        assert_eq!(metrics.gauge(&catalogue::POOL_UTILIZATION, &["primary"]).get(), 1.0);
-    }
-
-    #[tokio::test(start_paused = true)]
-    async fn a_waiter_that_leaves_frees_its_place_in_the_queue() {
-        let (pool, metrics) = pool(1, 1);
-        let _slot = pool.check_out(soon()).await.expect("a free place");
-        let left = tokio::time::timeout(Duration::from_millis(10), pool.check_out(soon())).await;
-        assert!(left.is_err());
-        assert_eq!(metrics.gauge(&catalogue::POOL_QUEUE, &["primary"]).get(), 0.0);
-        assert_eq!(pool.check_out(soon()).await.expect_err("full"), Full::Wait(Duration::from_secs(1)));
-    }
-
-    proptest! {
-        #[test]
-        fn however_it_is_resized_it_never_holds_more_than_its_size_once_slots_came_back(
-            steps in prop::collection::vec(prop_oneof![
-                (1..20u64).prop_map(Some), Just(None),
-            ], 1..60),
-        ) {
-            let runtime = tokio::runtime::Builder::new_current_thread().enable_time().start_paused(true).build();
-            runtime.expect("a runtime").block_on(async {
-                let (pool, _) = pool(5, 0);
-                let (mut size, mut held) = (5, VecDeque::new());
-                for step in steps {
-                    match step {
-                        Some(wanted) => { pool.resize(wanted); size = wanted; }
-                        None => if let Ok(slot) = pool.check_out(soon()).await { held.push_back(slot); }
-                                else { held.pop_front(); },
-                    }
-                    let free = pool.places.available_permits() as u64;
-                    let owed = pool.size().owed;
-                    prop_assert_eq!(free + held.len() as u64, size + owed);
-                }
-                held.clear();
-                prop_assert_eq!(pool.places.available_permits() as u64, size);
-                prop_assert_eq!(pool.size().owed, 0);
-                Ok(())
-            })?;
-        }
-    }
-}
+mod tests;
