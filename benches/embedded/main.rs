@@ -9,7 +9,7 @@ use banto::{
     clock::Clock,
     digest::Digest,
     store::{
-        Entry, Put, Shape, Store, Tag,
+        Entry, Put, Shape, Store, StoreError, Tag,
         embedded::{Embedded, Limits},
     },
     tasks::Tasks,
@@ -39,19 +39,30 @@ async fn measure(entries: u64) -> Fallible<()> {
     let store = Embedded::open(&path, limits, clock, &tasks)?;
     let before = resident()?;
     let began = Instant::now();
-    let mut writes = stream::iter(0..entries).map(|n| store.put(Arc::new(entry(n, clock)))).buffer_unordered(AT_ONCE);
-    while let Some(put) = writes.next().await {
-        if put? != Put::Stored {
-            return Err("an entry was not stored".into());
+    let put = |n| {
+        let store = &store;
+        async move { (n, store.put(Arc::new(entry(n, clock))).await) }
+    };
+    let mut writes = stream::iter(0..entries).map(put).buffer_unordered(AT_ONCE);
+    let mut late = Vec::new();
+    while let Some((n, put)) = writes.next().await {
+        match put {
+            Ok(Put::Stored) => {}
+            Err(StoreError::Timeout(_)) => late.push(n),
+            other => return Err(format!("entry {n} was not stored: {other:?}").into()),
         }
     }
     drop(writes);
+    for n in &late {
+        store.put(Arc::new(entry(*n, clock))).await?;
+    }
     let took = began.elapsed();
     let grown = resident()? - before;
     let held: u64 = store.usage().await?.bytes.iter().map(|(_, bytes)| bytes).sum();
     let stored = stored_bytes(entries, clock);
     println!("entries                        {entries}");
     println!("written and acknowledged in    {:.1} s", took.as_secs_f64());
+    println!("  not acknowledged in time     {}   (written again)", late.len());
     println!("question and answer, each      {:.0} B", plain_bytes(entries, clock) as f64 / entries as f64);
     println!("stored form, each              {:.0} B", stored as f64 / entries as f64);
     println!("counted by the store, each     {:.0} B", held as f64 / entries as f64);

@@ -107,8 +107,9 @@ impl Memory {
         };
         let mut writes = Vec::new();
         if put == Put::Stored {
-            writes.extend(has_file.then(|| Write::Keep { key: entry.key, value: body.clone() }));
-            gone.extend(state.shelf.keep(&entry, body.into()));
+            // Copied, so that it takes exactly its length: what an encoder's buffer has to spare would stay as a hole beside it.
+            gone.extend(state.shelf.keep(&entry, body.as_slice().into()));
+            writes.extend(has_file.then_some(Write::Keep { key: entry.key, value: body }));
         }
         drop(state);
         self.tell_removed(&gone);
