@@ -4,7 +4,8 @@
 //! The rooms, from the ground up; each knows only those above it in this list:
 //! - [`units`], [`money`], [`ids`], [`clock`], [`dice`], [`tasks`]: quantities, names, time, chance, background work;
 //! - [`config`]: operator files, read with positions, and what is wrong with them;
-//! - [`outbound`]: requests to other services; [`store`]: where answers are kept and nodes meet;
+//! - [`resolve`]: from names to addresses; [`endpoints`]: looks at what is connected to; [`outbound`]: requests;
+//! - [`store`]: where answers are kept and nodes meet;
 //! - [`telemetry`]: measurements, the way up; [`knob`]: changes, the way down;
 //! - [`engine`]: answers requests; [`controller`]: watches, decides, acts. Neither imports the other.
 //! - [`events`]: what other systems tell us, and what it makes void;
@@ -22,12 +23,16 @@ pub mod deploy;
 pub mod dice;
 pub mod digest;
 pub mod drill;
+pub mod endpoints;
 pub mod engine;
 pub mod events;
+#[cfg(test)]
+mod hostile;
 pub mod ids;
 pub mod knob;
 pub mod money;
 pub mod outbound;
+pub mod resolve;
 pub mod store;
 pub mod tasks;
 pub mod telemetry;

@@ -1,4 +1,5 @@
-//! One HTTP request to somebody else's service, and its whole answer, within a deadline.
+//! One HTTP request to somebody else's service, and its whole answer, within a deadline. Names are looked up by
+//! [`resolve`](crate::resolve).
 
 use std::{io, time::Duration};
 
@@ -6,17 +7,16 @@ use bytes::Bytes;
 use http::{HeaderMap, Request, StatusCode};
 use http_body_util::{BodyExt, Full, Limited};
 use hyper_rustls::{HttpsConnector, HttpsConnectorBuilder};
-use hyper_util::{
-    client::legacy::{Client, connect::HttpConnector},
-    rt::TokioExecutor,
-};
+use hyper_util::{client::legacy::Client, rt::TokioExecutor};
+
+use crate::resolve::{Connector, Resolver};
 
 /// Answers longer than this are cut off as errors. Unit: bytes.
 const MOST_BYTES: usize = 4 << 20;
 
 /// Sends requests over HTTP or HTTPS. Clones share connections.
 #[derive(Clone, Debug)]
-pub struct Outbound(Client<HttpsConnector<HttpConnector>, Full<Bytes>>);
+pub struct Outbound(Client<HttpsConnector<Connector>, Full<Bytes>>);
 
 /// What came back.
 #[derive(Clone, Debug)]
@@ -51,12 +51,21 @@ pub enum NoResponse {
 }
 
 impl Outbound {
-    /// A client that trusts the machine's certificates.
+    /// A client on the machine's resolver, with a memory of names of its own: for commands and tests.
     ///
     /// # Errors
     /// When the machine's certificates cannot be read.
     pub fn new() -> io::Result<Self> {
-        let tls = HttpsConnectorBuilder::new().with_native_roots()?.https_or_http().enable_http1().build();
+        Self::on(&Resolver::system())
+    }
+
+    /// A client that trusts the machine's certificates.
+    ///
+    /// # Errors
+    /// When the machine's certificates cannot be read.
+    pub fn on(resolver: &Resolver) -> io::Result<Self> {
+        let tls = HttpsConnectorBuilder::new().with_native_roots()?.https_or_http().enable_http1();
+        let tls = tls.wrap_connector(resolver.connector());
         Ok(Self(Client::builder(TokioExecutor::new()).build(tls)))
     }
 

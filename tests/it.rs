@@ -39,6 +39,8 @@ mod limits;
 #[cfg(feature = "local-embedder")]
 #[path = "it/local_embedder.rs"]
 mod local_embedder;
+#[path = "it/network.rs"]
+mod network;
 #[path = "it/notify.rs"]
 mod notify;
 #[path = "it/openai_client.rs"]

@@ -194,6 +194,7 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
+    use crate::hostile::damaged;
 
     const BODY: &[u8] = br#"{"messages":[{"role":"user","content":[{"text":"hi"}]}]}"#;
     const SECRET: &str = "wJalrXUtnFEMI/K7MDENG+bPxRfiCYEXAMPLEKEY";
@@ -247,6 +248,26 @@ mod tests {
     }
 
     proptest! {
+        #[test]
+        fn a_signature_is_good_for_the_very_bytes_that_were_signed(body in damaged(vec![BODY.to_vec()])) {
+            prop_assert_eq!(verify(signed(), SECRET, &body, then()).is_ok(), body == BODY);
+        }
+
+        #[test]
+        fn a_damaged_header_lets_nobody_in_with_another_secret(
+            header in damaged(vec![include_str!("signature/example.txt").trim().into()]),
+        ) {
+            let Ok(header) = http::HeaderValue::from_bytes(&header) else { return Ok(()) };
+            let mut request = signed();
+            request.headers_mut().expect("a sound request").insert("authorization", header);
+            let (head, ()) = request.body(()).expect("a request").into_parts();
+            if let Some(Ok(claim)) = Claim::of(&head.headers) {
+                prop_assert!(claim.verify("another", &head, BODY, then()).is_err());
+                let other = claim.verify(SECRET, &head, b"[]", then());
+                prop_assert!(other.is_err());
+            }
+        }
+
         #[test]
         fn no_header_makes_the_reader_panic(text in "\\PC{0,120}", at in "\\PC{0,20}") {
             let mut request = http::Request::builder().uri("/model/x/converse").header("host", "h");

@@ -18,6 +18,7 @@ use crate::{
         sweep::Sweeps,
     },
     outbound::Outbound,
+    resolve::Resolver,
     store::Store,
     tasks::Tasks,
     telemetry::registry::Registry,
@@ -35,6 +36,7 @@ pub(super) struct Surroundings {
     pub(super) recall: Option<Arc<Recall>>,
     pub(super) inbox: Option<Inbox>,
     pub(super) registry: Arc<Registry>,
+    pub(super) resolver: Resolver,
     pub(super) clock: Clock,
     pub(super) dice: Arc<Dice>,
 }
@@ -55,11 +57,11 @@ pub(super) async fn start(
     around: Surroundings,
     tasks: &Tasks,
 ) -> Result<Incoming, StartError> {
-    let Surroundings { mappings, understanding, store, recall, inbox, registry, clock, dice } = around;
+    let Surroundings { mappings, understanding, store, recall, inbox, registry, resolver, clock, dice } = around;
     let machine = |error: &dyn std::fmt::Display| StartError::Machine(error.to_string());
     let path = settings.state.join("events.sqlite");
     let letters = DeadLetters::open(&path, settings.events.dead_letters).map_err(|error| machine(&error))?;
-    let outbound = Outbound::new().map_err(|error| machine(&error))?;
+    let outbound = Outbound::on(&resolver).map_err(|error| machine(&error))?;
     if let Some(endpoint) = &settings.events.sns.endpoint {
         tracing::warn!(endpoint, "SNS is believed at this address in place of Amazon's.");
     }
@@ -79,7 +81,7 @@ pub(super) async fn start(
     };
     let intake = Arc::new(Intake::new(parts).map_err(|error| machine(&error))?);
     tasks.spawn_until_stopped(replay::run(intake.clone()));
-    let queues = Queues { intake: &intake, outbound, clock, dice, registry: &registry };
+    let queues = Queues { intake: &intake, outbound, resolver, clock, dice, registry: &registry };
     queues.empty(&settings.events, settings.controller.aws.as_ref(), tasks).await?;
     Ok(Incoming { intake, gate, sweeps })
 }
@@ -89,6 +91,7 @@ pub(super) async fn start(
 struct Queues<'a> {
     intake: &'a Arc<Intake>,
     outbound: Outbound,
+    resolver: Resolver,
     clock: Clock,
     dice: Arc<Dice>,
     registry: &'a Registry,
@@ -107,7 +110,7 @@ impl Queues<'_> {
             events::queue::Source,
         };
         let (false, Some(aws)) = (events.queues.is_empty(), aws) else { return Ok(()) };
-        let account = Account::open(aws).await;
+        let account = Account::open(aws, &self.resolver).await;
         for queue in &events.queues {
             let sqs = Sqs::new(&account, self.outbound.clone(), self.clock, &queue.url, queue.region.as_deref());
             let source = Source::new(

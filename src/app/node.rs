@@ -21,6 +21,7 @@ use crate::{
         keeping::Keeper,
         measure::Measures,
         model::cascade::{Cascade, ConfiguredModel},
+        readiness::{Readiness, Watch},
         recall::{self, Recall, embed::Embedder},
         repeated::Repeated,
         sale::{
@@ -32,6 +33,7 @@ use crate::{
         upkeep,
     },
     knob::board::Board,
+    resolve::{Resolver, zone::UNKNOWN},
     store::Store,
     tasks::Tasks,
     telemetry::registry::Registry,
@@ -63,6 +65,8 @@ pub struct Parts {
     pub trail: Option<Trail>,
     /// How often gauges are brought up to date and temporary changes ended: each second, unless nobody looks so often.
     pub upkeep: Duration,
+    /// Who knows addresses, where anything is looked up.
+    pub resolver: Option<Resolver>,
 }
 
 /// Starts a node: its background work runs in `tasks` until shutdown.
@@ -80,6 +84,7 @@ pub fn start(parts: Parts, tasks: &Tasks) -> Arc<Engine> {
         deadline,
         trail,
         upkeep: every,
+        resolver,
     } = parts;
     let everything = shop.priced();
     let understanding: InForce = Arc::new(ArcSwap::new(shop.understanding));
@@ -102,12 +107,19 @@ pub fn start(parts: Parts, tasks: &Tasks) -> Arc<Engine> {
         dice: dice.clone(),
         calendar: calendar.clone(),
     };
+    let zone = resolver.as_ref().map_or(UNKNOWN, Resolver::zone);
+    let readiness = Arc::new(Readiness::new(zone, &registry));
+    if let Some(resolver) = resolver {
+        let (board, store) = (board.clone(), store.clone());
+        tasks.spawn_until_stopped(Watch { readiness: readiness.clone(), resolver, board, store, clock }.run());
+    }
     let waits = Waits::default();
     let engine = Arc::new(Engine {
         understanding,
         admission: Arc::new(Admission::new(&admission, &registry)),
         crowd: Crowd::new(&registry, &dice),
         recall: Recall::start(memory, recall::settings::Settings::default(), tasks),
+        readiness,
         coalesce: Coalesce::new(store.clone(), waits, &registry, tasks),
         cascade: Cascade::new(models, &registry, board.clone(), store.clone(), dice.clone(), clock),
         messages: ArcSwap::new(shop.messages),

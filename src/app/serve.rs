@@ -23,12 +23,13 @@ use tracing::{info, warn};
 
 use super::{
     banner::Banner,
-    incoming, node,
+    endpoints, incoming, node,
     reload::{self, Reload},
     services::{self, Services},
     settings::{Settings, embedder::EmbedderSettings},
     shop::Shop,
     watch::{self, Surroundings},
+    zone,
 };
 use crate::{
     api::{
@@ -53,6 +54,7 @@ use crate::{
         sense::{eyes::Inbox, process},
     },
     dice::Dice,
+    endpoints::Probes,
     engine::{
         answer::Engine,
         chronicle,
@@ -70,6 +72,7 @@ use crate::{
         board::Board,
         catalogue::{Catalogue, EngineDefaults},
     },
+    resolve::Resolver,
     store::{Store, embedded, measured::Measured, redis},
     tasks::Tasks,
     telemetry::registry::Registry,
@@ -162,11 +165,13 @@ async fn start(settings: Settings, loaded: Loaded, tasks: &Tasks) -> Result<Arc<
     let Loaded { shop, book, knobs } = loaded;
     let (clock, dice) = (Clock::system(), Arc::new(Dice::fair()));
     let (registry, life) = (Arc::new(Registry::default()), dice.bits());
-    let (store, redis) = open_store(&settings, clock, &dice, &registry, tasks).await?;
+    let resolver = zone::resolver(&settings, clock, &registry, tasks).await;
+    let (store, redis) = open_store(&settings, &resolver, clock, &dice, &registry, tasks).await?;
     let board = Arc::new(Board::new(knobs));
     knob::shared::share(board.clone(), store.clone(), tasks).await;
     tasks.spawn_until_stopped(process::keep_looking(registry.clone(), clock));
-    let ground = Ground { clock, dice, registry: registry.clone(), store: store.clone(), board: board.clone() };
+    let (held, known) = (store.clone(), resolver.clone());
+    let ground = Ground { clock, dice, registry: registry.clone(), resolver: known, store: held, board: board.clone() };
     let mut answering = None;
     if settings.role.answers() {
         answering = Some(start_engine(&settings, shop.clone(), &ground, tasks).await?);
@@ -181,6 +186,7 @@ async fn start(settings: Settings, loaded: Loaded, tasks: &Tasks) -> Result<Arc<
         recall: answering.as_ref().map(|answers| answers.engine.recall.clone()),
         inbox: settings.role.watches().then(|| inbox.clone()),
         registry: registry.clone(),
+        resolver: resolver.clone(),
         clock,
         dice: ground.dice.clone(),
     };
@@ -191,11 +197,16 @@ async fn start(settings: Settings, loaded: Loaded, tasks: &Tasks) -> Result<Arc<
     let mut watch = None;
     if settings.role.watches() {
         let (board, store, registry, inbox) = (board.clone(), store.clone(), registry.clone(), inbox.clone());
+        let resolver = resolver.clone();
         let folding = intake.clone();
         let fold = Arc::new(move |tag: &str| folding.tags(tag));
-        let around = Surroundings { book, board, store, redis, registry, inbox, fold, clock, life };
+        let around = Surroundings { book, board, store, redis, registry, resolver, inbox, fold, clock, life };
         watch = Some(watch::start(&settings, around, tasks).await?);
     }
+    let connected = endpoints::all(&settings, |name| std::env::var(name).ok());
+    let probes = Probes::new(connected, settings.endpoints.every, resolver, clock, &registry);
+    let probes = Arc::new(probes.map_err(StartError::Machine)?);
+    tasks.spawn_until_stopped(probes.clone().run());
     let models = settings.known_names();
     let keys = Keys::new(settings.keys).trusting(settings.clients);
     let (mut chat, mut origins, mut engine, mut simulated, mut exposure) = (None, None, None, Vec::new(), None);
@@ -223,6 +234,7 @@ async fn start(settings: Settings, loaded: Loaded, tasks: &Tasks) -> Result<Arc<
         intake,
         gate,
         sweeps,
+        probes,
         clock,
         ready: AtomicBool::new(false),
         life,
@@ -239,6 +251,7 @@ struct Ground {
     clock: Clock,
     dice: Arc<Dice>,
     registry: Arc<Registry>,
+    resolver: Resolver,
     store: Arc<dyn Store>,
     board: Arc<Board>,
 }
@@ -262,12 +275,12 @@ async fn start_engine(
 ) -> Result<Answering, StartError> {
     let (mut models, mut simulated) = (Vec::new(), Vec::new());
     for model in settings.models.clone() {
-        let built = model.build(&ground.dice, ground.clock).await.map_err(StartError::Machine)?;
+        let built = model.build(&ground.dice, &ground.resolver, ground.clock).await.map_err(StartError::Machine)?;
         simulated.extend(built.simulation.map(|simulation| (built.model.name.clone(), simulation)));
         models.push(built.model);
     }
     let words = shop.understanding.lexicon().clone();
-    let embedder = settings.embedder.clone().build(words).await.map_err(StartError::Machine)?;
+    let embedder = settings.embedder.clone().build(words, &ground.resolver).await.map_err(StartError::Machine)?;
     let asked_directly = (!matches!(settings.embedder, EmbedderSettings::Hashed)).then(|| embedder.clone());
     let file = settings.state.join("exposure.sqlite");
     let trail = Trail::start(&file, Kept::default(), ground.clock, &ground.registry, tasks);
@@ -285,6 +298,7 @@ async fn start_engine(
         deadline: settings.deadline,
         trail: Some(trail),
         upkeep: upkeep::EVERY,
+        resolver: Some(ground.resolver.clone()),
         shop: shop.clone(),
     };
     let engine = node::start(parts, tasks);
@@ -299,6 +313,7 @@ async fn start_engine(
         engine: &engine,
         store: ground.store.clone(),
         registry: ground.registry.clone(),
+        resolver: &ground.resolver,
     };
     let Services { origins, catalogue } = services::start(settings, around, tasks)?;
     let exposure = Exposure { file, catalogue, understanding: engine.understanding.clone() };
@@ -378,6 +393,7 @@ async fn listen(at: SocketAddr) -> Result<TcpListener, StartError> {
 
 async fn open_store(
     settings: &Settings,
+    resolver: &Resolver,
     clock: Clock,
     dice: &Arc<Dice>,
     registry: &Registry,
@@ -391,7 +407,7 @@ async fn open_store(
     })?;
     let machine = |error: &dyn std::fmt::Display| StartError::Machine(error.to_string());
     if let Some(options) = settings.redis.clone() {
-        let options = redis::Options { entries: settings.limits.entries, ..options };
+        let options = redis::Options { entries: settings.limits.entries, resolver: resolver.clone(), ..options };
         let store =
             redis::Redis::connect(options, clock, dice.clone(), registry, tasks).map_err(|error| machine(&error))?;
         if !store.connected(REDIS_AT_START).await {

@@ -13,6 +13,7 @@ use crate::{
         },
     },
     outbound::Outbound,
+    resolve::Resolver,
     store::Store,
     tasks::Tasks,
     telemetry::registry::Registry,
@@ -24,6 +25,7 @@ pub(super) struct Around<'a> {
     pub(super) engine: &'a Engine,
     pub(super) store: Arc<dyn Store>,
     pub(super) registry: Arc<Registry>,
+    pub(super) resolver: &'a Resolver,
 }
 
 /// Those that are there.
@@ -44,16 +46,17 @@ pub fn catalogue(shop: &Shop, clients: &Clients) -> Option<Catalogue> {
 ///
 /// # Errors
 /// The machine's certificates cannot be read.
-pub fn clients(settings: &Settings, registry: &Registry) -> Result<Clients, String> {
-    let outbound = Outbound::new().map_err(|error| format!("the machine's certificates cannot be read: {error}"))?;
+pub fn clients(settings: &Settings, resolver: &Resolver, registry: &Registry) -> Result<Clients, String> {
+    let outbound =
+        Outbound::on(resolver).map_err(|error| format!("the machine's certificates cannot be read: {error}"))?;
     Ok(origin::clients(&settings.origins, &outbound, registry))
 }
 
 /// Starts them; what they do in the background runs in `tasks`.
 pub(super) fn start(settings: &Settings, around: Around<'_>, tasks: &Tasks) -> Result<Services, StartError> {
-    let Around { shop, engine, store, registry } = around;
+    let Around { shop, engine, store, registry, resolver } = around;
     let (clock, dice) = (engine.clock, engine.dice.clone());
-    let clients = clients(settings, &registry).map_err(StartError::Machine)?;
+    let clients = clients(settings, resolver, &registry).map_err(StartError::Machine)?;
     let catalogue = catalogue(shop, &clients);
     if let Some(catalogue) = catalogue.clone() {
         let parts = checker::Parts {

@@ -1,7 +1,9 @@
 //! `banto.yaml`: what this process is to be. Every field has a default, so that no file at all is a good file.
 
 mod clients;
+mod dns;
 pub mod embedder;
+mod endpoints;
 pub mod events;
 mod keys;
 mod limits;
@@ -22,7 +24,7 @@ use serde::Deserialize;
 
 use self::embedder::{EmbedderSettings, RawEmbedder};
 use self::redis::RawRedis;
-pub use self::{limits::Limits, nodes::NodeSettings};
+pub use self::{endpoints::EndpointSettings, limits::Limits, nodes::NodeSettings};
 use super::role::Role;
 use crate::{
     api::{address::Trust, keys::Key, socket::Bounds},
@@ -40,6 +42,7 @@ use crate::{
         origin::client::Place as OriginPlace,
     },
     ids::NodeId,
+    resolve::memory::Terms,
     units::TimeSpan,
 };
 
@@ -51,6 +54,9 @@ struct Raw {
     node: Option<String>,
     state: Option<String>,
     files: Option<Spanned<String>>,
+    zone: Option<Spanned<String>>,
+    dns: dns::Raw,
+    endpoints: endpoints::Raw,
     redis: Option<RawRedis>,
     models: Option<ModelsConfig>,
     embedder: Option<RawEmbedder>,
@@ -82,6 +88,12 @@ pub struct Settings {
     pub state: PathBuf,
     /// The folder with the operator's `alarms/`, `policies/`, …; `None` for the shipped files.
     pub files: Option<PathBuf>,
+    /// The availability zone, where the file says it.
+    pub zone: Option<String>,
+    /// For how long addresses of names serve.
+    pub dns: Terms,
+    /// How what is connected to is looked at.
+    pub endpoints: EndpointSettings,
     /// The shared store of a fleet; `None` for the embedded one.
     pub redis: Option<crate::store::redis::Options>,
     /// The models, the primary first.
@@ -250,6 +262,9 @@ impl Raw {
         Settings {
             node: self.node.unwrap_or_else(|| default_node(listen)).into(),
             state: self.state.map_or_else(default_state, |state| folder.join(state)),
+            zone: dns::zone(self.zone.as_ref(), document, problems),
+            dns: self.dns.validate(document, problems),
+            endpoints: self.endpoints.validate(document, problems),
             redis: self.redis.and_then(|redis| redis.validate(document, folder, problems)),
             models: match &self.models {
                 Some(models) => models.validate(document, problems),

@@ -44,6 +44,7 @@ use crate::{
     },
     knob::board::Board,
     outbound::Outbound,
+    resolve::Resolver,
     store::{Store, redis::Redis},
     tasks::Tasks,
     telemetry::registry::Registry,
@@ -61,6 +62,8 @@ pub struct Surroundings {
     pub redis: Option<Redis>,
     /// The engine's metrics, and the controller's own.
     pub registry: Arc<Registry>,
+    /// Who knows addresses.
+    pub resolver: Resolver,
     /// Events that come in.
     pub inbox: Inbox,
     /// One form for all spellings of a tag.
@@ -79,12 +82,12 @@ const STORE_FIRST: Duration = Duration::from_secs(3);
 /// # Errors
 /// When the journal cannot be opened, or a channel cannot be built.
 pub async fn start(settings: &Settings, around: Surroundings, tasks: &Tasks) -> Result<Arc<dyn Watch>, StartError> {
-    let Surroundings { book, board, store, redis, registry, inbox, fold, clock, life } = around;
+    let Surroundings { book, board, store, redis, registry, resolver, inbox, fold, clock, life } = around;
     let machine = |error: &dyn std::fmt::Display| StartError::Machine(error.to_string());
     let journal = Journal::open(&settings.state.join("journal.sqlite")).map_err(|error| machine(&error))?;
     let journal = Arc::new(journal);
-    let outbound = Outbound::new().map_err(|error| machine(&error))?;
-    let account = Account::open(&settings.controller, &outbound, clock).await;
+    let outbound = Outbound::on(&resolver).map_err(|error| machine(&error))?;
+    let account = Account::open(&settings.controller, &outbound, &resolver, clock).await;
     let roster = Arc::new(roster(settings, &outbound));
     let hands = Hands::default().with("knob", Arc::new(Knobs::new(board.clone(), clock)));
     let hands = on_caches(hands, settings, OnCaches { store: &store, board: &board, roster: &roster, fold, clock });
@@ -205,9 +208,9 @@ struct Account {
 
 #[cfg(feature = "aws")]
 impl Account {
-    async fn open(settings: &ControllerSettings, outbound: &Outbound, clock: Clock) -> Self {
+    async fn open(settings: &ControllerSettings, outbound: &Outbound, resolver: &Resolver, clock: Clock) -> Self {
         let account = match &settings.aws {
-            Some(aws) => Some(crate::aws::account::Account::open(aws).await),
+            Some(aws) => Some(crate::aws::account::Account::open(aws, resolver).await),
             None => None,
         };
         Self { account, logs: settings.logs.clone(), outbound: outbound.clone(), clock }
@@ -282,7 +285,7 @@ struct Account;
 
 #[cfg(not(feature = "aws"))]
 impl Account {
-    async fn open(_: &ControllerSettings, _: &Outbound, _: Clock) -> Self {
+    async fn open(_: &ControllerSettings, _: &Outbound, _: &Resolver, _: Clock) -> Self {
         Self
     }
 

@@ -8,7 +8,8 @@ use aws_config::{
 };
 use aws_credential_types::{Credentials, provider::SharedCredentialsProvider};
 
-use super::settings::Settings;
+use super::{dns, settings::Settings};
+use crate::resolve::Resolver;
 
 /// How long each part of a call may take. The controller looks every second and must not hang behind AWS.
 const CONNECT: Duration = Duration::from_secs(3);
@@ -22,10 +23,10 @@ const BACKOFF: Duration = Duration::from_millis(250);
 pub struct Account(SdkConfig);
 
 impl Account {
-    /// Reads region and credentials from the settings and the environment; assumes the role if one is named. Nothing is
+    /// Connects through `resolver`. Reads region and credentials from the settings and the environment; assumes the role if one is named. Nothing is
     /// asked of AWS before the first call.
-    pub async fn open(settings: &Settings) -> Self {
-        let mut loader = loader(BACKOFF);
+    pub async fn open(settings: &Settings, resolver: &Resolver) -> Self {
+        let mut loader = loader(BACKOFF).http_client(dns::client(resolver));
         if let Some(region) = settings.region.clone() {
             loader = loader.region(Region::new(region));
         }
@@ -44,8 +45,16 @@ impl Account {
 
     /// An account behind an address of one's own, with keys that mean nothing: for doubles of AWS.
     pub async fn at(endpoint: &str, backoff: Duration) -> Self {
+        Self::through(endpoint, backoff, &Resolver::system()).await
+    }
+
+    /// The same, where the address is looked up by `resolver`.
+    pub async fn through(endpoint: &str, backoff: Duration, resolver: &Resolver) -> Self {
         let keys = Credentials::new("AKIDEXAMPLE", "secret", None, None, "double");
-        let loader = loader(backoff).region(Region::new("ap-northeast-1")).endpoint_url(endpoint);
+        let loader = loader(backoff)
+            .http_client(dns::client(resolver))
+            .region(Region::new("ap-northeast-1"))
+            .endpoint_url(endpoint);
         Self(loader.credentials_provider(keys).load().await)
     }
 

@@ -123,6 +123,7 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
+    use crate::hostile::damaged;
 
     fn read<'a>(pieces: impl IntoIterator<Item = &'a [u8]>) -> Result<Vec<Frame>, BadFrame> {
         let (mut decoder, mut frames) = (Decoder::default(), Vec::new());
@@ -137,6 +138,12 @@ mod tests {
 
     fn event(kind: &str, payload: &str) -> Frame {
         Frame::Event { kind: kind.into(), payload: payload.to_owned().into() }
+    }
+
+    fn sound() -> Vec<Vec<u8>> {
+        let stop = Frame::Exception { kind: "throttlingException".into(), payload: r#"{"message":"slow"}"#.into() };
+        let frames = [event("messageStart", r#"{"role":"assistant"}"#), event("contentBlockDelta", "{}"), stop];
+        frames.into_iter().map(|frame| frame.encode().expect("short").to_vec()).collect()
     }
 
     #[test]
@@ -174,6 +181,16 @@ mod tests {
             ends.extend([0, bytes.len()]);
             ends.sort_unstable();
             prop_assert_eq!(read(ends.windows(2).map(|pair| &bytes[pair[0]..pair[1]])), Ok(frames));
+        }
+
+        #[test]
+        fn of_a_damaged_stream_only_whole_frames_are_read(bytes in damaged(vec![sound().concat()])) {
+            let sent: Vec<_> = sound().iter().flat_map(|frame| read([frame.as_slice()]).expect("a frame")).collect();
+            let mut decoder = Decoder::default();
+            decoder.push(&bytes);
+            while let Ok(Some(frame)) = decoder.next_frame() {
+                prop_assert!(sent.contains(&frame), "nobody sent {frame:?}");
+            }
         }
 
         #[test]

@@ -23,6 +23,8 @@ pub mod cloudwatch;
 #[cfg(feature = "aws")]
 mod dashboards;
 #[cfg(feature = "aws")]
+mod dns;
+#[cfg(feature = "aws")]
 pub mod ecs;
 #[cfg(feature = "aws")]
 pub mod elasticache;

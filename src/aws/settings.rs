@@ -2,6 +2,12 @@
 
 use serde::Deserialize;
 
+/// The usual host of a service in a region: `monitoring.ap-northeast-1.amazonaws.com`.
+pub fn host(service: &str, region: &str) -> String {
+    let china = if region.starts_with("cn-") { ".cn" } else { "" };
+    format!("{service}.{region}.amazonaws.com{china}")
+}
+
 /// Where AWS is and as whom it is asked. Credentials come from the environment, the instance or the task, never from here.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize, schemars::JsonSchema)]
 #[serde(deny_unknown_fields, default)]

@@ -8,6 +8,7 @@ pub mod cloud;
 pub mod dashboards;
 pub mod docs;
 pub mod drill;
+pub mod endpoints;
 pub mod events;
 pub mod exposure;
 pub mod hold;
@@ -61,6 +62,8 @@ enum Command {
     Exposure(exposure::Args),
     /// Shows how users take what they are told while no model can answer.
     Messages(messages::Args),
+    /// Shows what a running Banto connects to, and whether it can.
+    Endpoints(endpoints::Args),
     /// Shows the engines that a controller watches, and who lags behind the knobs.
     Nodes(nodes::Args),
     /// Stops the controller from acting, until `banto resume`.
@@ -131,6 +134,7 @@ pub fn run() -> Exit {
         Command::Incidents(args) => incidents::run(args),
         Command::Exposure(args) => exposure::run(args),
         Command::Messages(args) => messages::run(args),
+        Command::Endpoints(args) => endpoints::run(args),
         Command::Nodes(args) => nodes::run(args),
         Command::Hold(args) => hold::run(args),
         Command::Resume(args) => resume::run(args),

@@ -7,7 +7,7 @@ use serde::Deserialize;
 
 use crate::{
     engine::model::simulated::profile::{Capacity, Fault, Profile},
-    units::TimeSpan,
+    units::{Ratio, TimeSpan},
 };
 
 /// How a model differs from its usual self; what is left out is as usual.
@@ -52,6 +52,27 @@ impl Condition {
             format!("answers {share} % of calls with {}", kind.unwrap_or_default())
         }));
         if words.is_empty() { "is its usual self again".into() } else { words.join(", ") }
+    }
+}
+
+/// How the resolver of a zone differs from its usual self; what is left out is as usual.
+#[derive(Clone, Debug, Default, PartialEq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Resolving {
+    /// How long a look-up takes.
+    pub takes: Option<TimeSpan>,
+    /// The share of look-ups that it fails.
+    #[serde(default)]
+    pub fails: Ratio,
+}
+
+impl Resolving {
+    /// In words, after its name.
+    pub fn words(&self) -> String {
+        let takes = self.takes.map(|span| format!("takes {span}"));
+        let fails = (self.fails > Ratio::ZERO).then(|| format!("fails {} % of look-ups", self.fails.as_f64() * 100.0));
+        let words: Vec<_> = takes.into_iter().chain(fails).collect();
+        if words.is_empty() { "is its usual self again".into() } else { words.join(" and ") }
     }
 }
 

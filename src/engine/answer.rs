@@ -23,6 +23,7 @@ use super::{
     measure::Measures,
     model::cascade::Cascade,
     price::PRICE_TAG,
+    readiness::Readiness,
     recall::{Recall, hit::Hit},
     repeated::Repeated,
     sale::{self, Calendar},
@@ -52,6 +53,8 @@ pub struct Engine {
     pub recall: Arc<Recall>,
     /// Single flight.
     pub coalesce: Coalesce,
+    /// Whether questions should come to this node.
+    pub readiness: Arc<Readiness>,
     /// The models, in the order they are asked.
     pub cascade: Cascade,
     /// What to say when no model answers.

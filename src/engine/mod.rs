@@ -20,6 +20,7 @@ pub mod measure;
 pub mod model;
 pub mod origin;
 pub mod price;
+pub mod readiness;
 pub mod recall;
 pub mod repeated;
 pub mod sale;

@@ -216,6 +216,13 @@ impl Catalogue {
             10,
             "Questions a second that are asked ahead of a release, over the whole fleet; 0 asks none.",
         );
+        all.add(
+            "ready.needs_resolver",
+            Value::Flag(false),
+            Bounds::Switch,
+            30,
+            "Whether a node whose resolver fails says that it is not ready, so that traffic goes to the other zones.",
+        );
         let stagger = |secs| Value::Span(TimeSpan::secs(secs));
         all.add(
             "fallback.stagger",

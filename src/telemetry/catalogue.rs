@@ -186,6 +186,19 @@ catalogue! {
     CACHE_WRITE_TOKENS = Counter "prompt_cache.write_tokens" None ["model"] "engine/model": "Prompt tokens that the provider wrote to its prompt cache.";
     PROMPT_TOKENS = Counter "prompt_cache.prompt_tokens" None ["model"] "engine/model": "All prompt tokens of answers that reported usage.";
 
+    // the network
+    DNS_TIME = Distribution "dns.resolution_time" Seconds ["zone"] "resolve": "Duration of one look-up at the resolver, failed ones included, by the zone of the node that asked.";
+    DNS_LOOKUPS = Counter "dns.lookups" None ["zone", "result"] "resolve": "Look-ups at the resolver by result: answered, failed (no answer, or an empty one), timeout, public (for a name that must be private), busy (too many wait).";
+    DNS_LAST_GOOD = Counter "dns.last_good" None ["zone"] "resolve": "Connections that used an old answer because the resolver gave none in time.";
+    DNS_LATENCY = Gauge "dns.latency" Seconds ["zone"] "resolve": "What a look-up took on average within the last minute, on one node. Absent while nobody asks.";
+
+    ENDPOINT_UP = Gauge "endpoint.up" None ["endpoint", "zone"] "endpoints": "1 while an endpoint of the configuration could be reached at the last look, 0 while it could not. Absent before the first look.";
+    ENDPOINT_PUBLIC = Gauge "endpoint.public" None ["endpoint", "zone"] "endpoints": "1 while an endpoint that must be private (dns.private) resolves to a public address, else 0. Absent for all others.";
+    ENDPOINT_CONNECT = Distribution "endpoint.connect_time" Seconds ["endpoint", "zone"] "endpoints": "Time to a TCP connection, of looks that made one.";
+    ENDPOINT_TLS = Distribution "endpoint.tls_time" Seconds ["endpoint", "zone"] "endpoints": "Time of a TLS handshake, of looks that made one.";
+
+    WITHDRAWN = Gauge "nodes.withdrawn" None ["zone"] "engine/readiness": "1 while this node says that it is not ready because its resolver fails (the knob ready.needs_resolver), else 0. The sum is how many nodes do.";
+
     // admission and modes
     RATE_LIMITED = Counter "rate_limit.limited" None ["scope"] "engine/admit": "Requests over a limit, by scope: global, tier, user, network.";
     RATE_UTILIZATION = Gauge "rate_limit.utilization" Ratio [] "engine/admit": "Used share of the global limit's burst; of the fleet's, where it is shared.";

@@ -87,6 +87,19 @@ fn the_ground_floor_knows_no_room_above_it() {
         "crate::drill",
         "crate::deploy",
     ];
-    let ground = ["units.rs", "ids.rs", "clock.rs", "digest.rs", "dice.rs", "tasks.rs", "config", "telemetry", "store"];
+    let ground = [
+        "units.rs",
+        "ids.rs",
+        "clock.rs",
+        "digest.rs",
+        "dice.rs",
+        "tasks.rs",
+        "config",
+        "telemetry",
+        "store",
+        "resolve",
+        "endpoints",
+        "outbound.rs",
+    ];
     assert_eq!(offenders(&ground, &above), [""; 0]);
 }

@@ -78,6 +78,11 @@ fn a_frozen_store_costs_hits_and_no_answer() {
 }
 
 #[test]
+fn a_zone_whose_resolver_fails_is_left_before_that_can_hurt_anybody() {
+    holds("dns-resolver-fails-in-one-zone");
+}
+
+#[test]
 fn an_outage_of_every_model_shows_nobody_an_error() {
     holds("regional-outage");
 }

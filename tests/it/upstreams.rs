@@ -23,6 +23,7 @@ use banto::{
         catalogue::{Catalogue, EngineDefaults, ModelDefaults},
         value::Value,
     },
+    resolve::Resolver,
     store::embedded::{Embedded, Limits},
     telemetry::{catalogue, registry::Registry},
     units::TimeSpan,
@@ -50,7 +51,7 @@ impl Node {
         let model = |(name, url): (&str, &&str)| {
             let key = ApiKey::new("sk-test");
             let endpoint = Endpoint { base_url: (*url).to_owned(), model: "up-1".into(), key };
-            let kind = Arc::new(OpenAi::new(endpoint, &deadlines, clock).expect("a URL"));
+            let kind = Arc::new(OpenAi::new(endpoint, &deadlines, &Resolver::system(), clock).expect("a URL"));
             let pool = Dimensions { wait: Duration::from_secs(20), ..Dimensions::default() };
             ConfiguredModel { deadlines, pool, ..ConfiguredModel::new(name, kind) }
         };

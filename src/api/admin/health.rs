@@ -13,12 +13,14 @@ pub(super) async fn alive() -> &'static str {
     "ok\n"
 }
 
-/// `GET /readyz`: requests are served; 503 while starting and stopping.
+/// `GET /readyz`: questions should come here; 503 while starting and stopping, and while this node's resolver fails and the
+/// knob `ready.needs_resolver` is on.
 pub(super) async fn ready(State(desk): Shared) -> impl IntoResponse {
-    if desk.ready.load(Relaxed) {
-        (StatusCode::OK, "ready\n")
-    } else {
-        (StatusCode::SERVICE_UNAVAILABLE, "not ready\n")
+    let is_fit = desk.engine.as_ref().is_none_or(|engine| engine.readiness.is_fit());
+    match (desk.ready.load(Relaxed), is_fit) {
+        (true, true) => (StatusCode::OK, "ready\n"),
+        (true, false) => (StatusCode::SERVICE_UNAVAILABLE, "not ready: the resolver of this node's zone fails\n"),
+        (false, _) => (StatusCode::SERVICE_UNAVAILABLE, "not ready\n"),
     }
 }
 

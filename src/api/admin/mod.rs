@@ -6,6 +6,7 @@
 pub mod cache;
 mod crowd;
 mod dead_letters;
+mod endpoints;
 mod error;
 mod events;
 pub mod exposure;
@@ -36,6 +37,7 @@ use super::{keys::bearer, socket::Hub};
 use crate::{
     clock::Clock,
     digest::Digest,
+    endpoints::Probes,
     engine::{answer::Engine, model::simulated::Simulation},
     events::{intake::Intake, sns::Gate, sweep::Sweeps},
     ids::ModelName,
@@ -68,6 +70,8 @@ pub struct Desk {
     pub hub: Option<Arc<Hub>>,
     /// What is made void by pattern.
     pub sweeps: Arc<Sweeps>,
+    /// What looks at the endpoints that this process connects to.
+    pub probes: Arc<Probes>,
     /// The time.
     pub clock: Clock,
     /// Whether requests are served.
@@ -92,6 +96,7 @@ pub fn router(desk: Arc<Desk>) -> Router {
         .route("/api/v1/nodes", get(nodes::list))
         .route("/api/v1/knobs/{name}", get(knobs::show).post(knobs::set))
         .route("/api/v1/simulated/{model}", get(simulated::show).post(simulated::set))
+        .route("/api/v1/endpoints", get(endpoints::list))
         .route("/api/v1/crowd", get(crowd::judged))
         .route("/api/v1/messages/rates", get(messages::rates))
         .route("/api/v1/revisions", post(revisions::revise))

@@ -177,9 +177,11 @@ fn plain_text(content: &RawValue) -> Option<String> {
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
     use serde_json::json;
 
     use super::*;
+    use crate::hostile::damaged;
 
     fn caller() -> Caller {
         Caller { tenant: "shop".into(), user: None, tier: Default::default(), address: None }
@@ -273,5 +275,23 @@ mod tests {
             json!({ "model": "banto", "messages": [{ "role": "user", "content": [{ "type": "image_url" }] }] });
         let reasons = [tools, several, picture].map(|body| ask(body).unwrap().not_alone);
         assert_eq!(reasons, [Some(NotAlone::Tools), Some(NotAlone::SeveralChoices), Some(NotAlone::NotAQuestion)]);
+    }
+
+    fn sound() -> Vec<Vec<u8>> {
+        let tools = r#"{"model":"banto","stream":true,"stream_options":{"include_usage":true},"user":"u","n":1,
+            "messages":[{"role":"system","content":"s"},{"role":"user","content":[{"type":"text","text":"\u3042 \"q\""}]}],
+            "tools":[{"type":"function","function":{"name":"f","parameters":{}}}],"temperature":0.5}"#;
+        vec![question("Hello?").to_string().into(), tools.into()]
+    }
+
+    proptest! {
+        #[test]
+        fn what_is_read_of_a_damaged_body_can_be_sent_on(body in damaged(sound())) {
+            if let Ok(asked) = read(body.into(), caller(), Hints::default(), &["banto".into()]) {
+                let sent = asked.body_for("up-1");
+                let sent: serde_json::Value = serde_json::from_slice(&sent).expect("JSON, as it came");
+                prop_assert_eq!(&sent["model"], "up-1");
+            }
+        }
     }
 }

@@ -35,6 +35,7 @@ use crate::{
         understand::Words,
     },
     outbound::Outbound,
+    resolve::Resolver,
 };
 
 /// How questions become vectors; it cannot be wrong.
@@ -68,17 +69,17 @@ impl EmbedderSettings {
     ///
     /// # Errors
     /// What is missing on this machine, for people.
-    pub async fn build(self, words: Words) -> Result<Arc<dyn Embedder>, String> {
+    pub async fn build(self, words: Words, resolver: &Resolver) -> Result<Arc<dyn Embedder>, String> {
         Ok(match self {
             Self::Hashed => Arc::new(Hashed::new(words)),
             Self::Local(settings) => local::open(settings).await?,
             Self::OpenAi(service) => {
-                let outbound = Outbound::new().map_err(|error| {
+                let outbound = Outbound::on(resolver).map_err(|error| {
                     format!("this machine's root certificates cannot be read: {error}. Install ca-certificates")
                 })?;
                 Arc::new(Endpoint::new(service, outbound))
             }
-            Self::Bedrock(settings) => settings.build().await?,
+            Self::Bedrock(settings) => settings.build(resolver).await?,
         })
     }
 }
@@ -97,14 +98,14 @@ impl std::fmt::Display for EmbedderSettings {
 
 impl BedrockEmbedding {
     #[cfg(feature = "aws")]
-    async fn build(self) -> Result<Arc<dyn Embedder>, String> {
-        let account = aws::account::Account::open(&self.aws).await;
+    async fn build(self, resolver: &Resolver) -> Result<Arc<dyn Embedder>, String> {
+        let account = aws::account::Account::open(&self.aws, resolver).await;
         let Self { model, dimensions, deadline, .. } = self;
         Ok(Arc::new(aws::embedding::BedrockEmbedder::new(&account, &model, dimensions, deadline)))
     }
 
     #[cfg(not(feature = "aws"))]
-    async fn build(self) -> Result<Arc<dyn Embedder>, String> {
+    async fn build(self, _: &Resolver) -> Result<Arc<dyn Embedder>, String> {
         Err(aws::NOT_BUILT_IN.into())
     }
 }

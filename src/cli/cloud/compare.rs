@@ -11,6 +11,7 @@ use crate::{
         cloud::Cloud,
         plan::{Plan, Resource, Step},
     },
+    resolve::Resolver,
 };
 
 /// Compares with what is there, and changes it when asked to.
@@ -37,7 +38,7 @@ where
     R: Resource + Sync,
     CloudWatch: Cloud<R>,
 {
-    let cloud = CloudWatch::new(&Account::open(&target.settings()).await);
+    let cloud = CloudWatch::new(&Account::open(&target.settings(), &Resolver::system()).await);
     let present = cloud.present().await.map_err(|fault| fault.to_string())?;
     let plan = Plan::new(desired, &present, target.prune);
     if mode == Mode::Plan || !plan.changes_something() {

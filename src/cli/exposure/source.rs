@@ -18,6 +18,7 @@ use crate::{
     },
     ids::TenantId,
     money::Money,
+    resolve::Resolver,
     telemetry::registry::Registry,
 };
 
@@ -115,7 +116,7 @@ impl<'a> Source<'a> {
 }
 
 fn live(shop: &Shop, settings: &Settings) -> Result<Catalogue, String> {
-    let clients = services::clients(settings, &Registry::default())?;
+    let clients = services::clients(settings, &Resolver::system(), &Registry::default())?;
     let missing = "no catalogue can be asked: name a configuration with its address in `origins:` (`--config`), or give `--true-price`";
     services::catalogue(shop, &clients).ok_or_else(|| missing.into())
 }

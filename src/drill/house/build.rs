@@ -2,7 +2,10 @@
 
 use std::sync::{Arc, Mutex};
 
-use super::{House, MODEL, Meters, SimulatedModel, Watch, embedder::Drifting, shelves::Shelves, store::WorldStore};
+use super::{
+    House, MODEL, Meters, SimulatedModel, Watch, balancer::Balancer, embedder::Drifting, line::Reached,
+    network::Network, shelves::Shelves, store::WorldStore,
+};
 use crate::{
     api::{keys::Keys, openai::chat::Chat},
     app::{node, settings::Settings, shop::Shop},
@@ -12,6 +15,7 @@ use crate::{
     drill::{fleet::Setting, offset::Offset, plan},
     engine::{
         model::{
+            Model,
             cascade::ConfiguredModel,
             configured::ModelSettings,
             simulated::{Simulated, Simulation, profile::Profile},
@@ -25,6 +29,7 @@ use crate::{
         replay,
     },
     knob::{board::Board, catalogue::EngineDefaults},
+    resolve::{Resolver, memory::Terms},
     store::{
         Store,
         embedded::{Embedded, Limits},
@@ -61,18 +66,30 @@ pub(super) fn house(setting: Setting<'_>, files: &Files) -> Result<House, String
         SimulatedModel::new(model.name.clone(), model.usual.clone(), simulation)
     };
     let models: Vec<_> = plan.models.iter().map(simulation).collect();
-    let lane = |(model, it): (&plan::SimulatedModel, &SimulatedModel)| {
-        let simulated = Arc::new(Simulated::new(model.name.to_string(), it.simulation.clone(), clock));
+    let network = Network::new(dice.clone(), clock);
+    let lane = |(model, it): (&plan::SimulatedModel, &SimulatedModel), resolver: Option<&Resolver>| {
+        let simulated: Arc<dyn Model> = Arc::new(Simulated::new(model.name.to_string(), it.simulation.clone(), clock));
+        let simulated = match resolver {
+            Some(resolver) => Arc::new(Reached::new(simulated, resolver.clone(), network.clone(), clock)),
+            None => simulated,
+        };
         ConfiguredModel {
             pool: model.pool,
             prices: model.prices,
             ..ConfiguredModel::new(model.name.clone(), simulated)
         }
     };
-    let start = |registry: &Arc<Registry>| {
+    let resolver = |node: usize, registry: &Registry| {
+        let zone = plan.zones.get(node % plan.zones.len().max(1))?;
+        let resolver = Resolver::new(network.resolver_of(zone), Terms::default(), zone, clock, registry);
+        tasks.spawn_until_stopped(resolver.clone().keep_fresh());
+        Some(resolver)
+    };
+    let start = |(node, registry): (usize, &Arc<Registry>)| {
+        let resolver = resolver(node, registry);
         let parts = node::Parts {
             shop: shop.clone(),
-            models: plan.models.iter().zip(&models).map(lane).collect(),
+            models: plan.models.iter().zip(&models).map(|it| lane(it, resolver.as_ref())).collect(),
             store: store.clone(),
             board: board.clone(),
             embedder: embedder.clone(),
@@ -83,6 +100,7 @@ pub(super) fn house(setting: Setting<'_>, files: &Files) -> Result<House, String
             deadline: settings.deadline,
             trail: None,
             upkeep: plan.looks,
+            resolver,
         };
         let engine = node::start(parts, tasks);
         Chat {
@@ -93,7 +111,7 @@ pub(super) fn house(setting: Setting<'_>, files: &Files) -> Result<House, String
             embedder: None,
         }
     };
-    let nodes: Vec<_> = registries.iter().map(start).collect();
+    let nodes: Vec<_> = registries.iter().enumerate().map(start).collect();
     let names: Vec<_> = plan.models.iter().map(|model| model.name.clone()).collect();
     if let Some(asking) = shop.catalogue.as_ref().filter(|_| !plan.sells.is_empty()) {
         for (node, registry) in nodes.iter().zip(&registries) {
@@ -129,10 +147,13 @@ pub(super) fn house(setting: Setting<'_>, files: &Files) -> Result<House, String
         tasks.spawn_until_stopped(replay::run(intake.clone()));
     }
     let watch = controlled.then(|| Watch::begin(files, &registries, &board, &store, inbox, clock)).transpose()?;
+    let balancer = Balancer::new(nodes.iter().map(|node: &Chat| node.engine.readiness.clone()));
     Ok(House {
         plan: plan.clone(),
         nodes,
         meters: Meters::new(&registries, &names),
+        balancer,
+        network,
         models,
         store: world_store,
         embedder,

@@ -1,9 +1,12 @@
 //! The real thing: engines as `serve` wires them, sharing one store, one knob board and one provider of simulated models,
 //! and the real controller with the shipped files beside them.
 
+mod balancer;
 mod build;
 mod embedder;
+mod line;
 mod meters;
+mod network;
 mod reading;
 mod shelves;
 mod store;
@@ -15,7 +18,7 @@ use async_trait::async_trait;
 use bytes::Bytes;
 use serde_json::json;
 
-use self::{embedder::Drifting, meters::Meters, store::WorldStore, watch::Watch};
+use self::{balancer::Balancer, embedder::Drifting, meters::Meters, network::Network, store::WorldStore, watch::Watch};
 use super::{
     fleet::{Fleet, NoAnswer, Setting, Told},
     ledger::Upstream,
@@ -55,6 +58,8 @@ pub struct House {
     plan: Plan,
     nodes: Vec<Chat>,
     models: Vec<SimulatedModel>,
+    balancer: Balancer,
+    network: Arc<Network>,
     store: Arc<WorldStore>,
     embedder: Arc<Drifting>,
     meters: Meters,
@@ -175,7 +180,7 @@ impl Fleet for House {
     }
 
     async fn ask(&self, node: u32, visitor: &Visitor) -> Result<Told, NoAnswer> {
-        let chat = &self.nodes[node as usize % self.nodes.len()];
+        let chat = &self.nodes[self.balancer.pick(node)];
         let caller =
             Caller { tenant: "shop".into(), user: Some(visitor.user.clone()), tier: visitor.tier, address: None };
         let response = chat.converse(caller, Hints::default(), self.body(visitor)).await;
@@ -204,6 +209,8 @@ impl Fleet for House {
             What::Mapping { of, learns } => self.mend(of, learns).await,
             What::Prompt(prompt) => prompt.trim().clone_into(&mut self.system()),
             What::Embedder { collapse } => self.embedder.collapse(*collapse),
+            What::Resolver { zone, now } => self.network.turn(zone, now.clone()),
+            What::EndpointMoves => self.network.move_endpoint(),
             What::Store(turn) => self.store.turn(*turn).await,
             What::Event { kind, subject } => {
                 let event =
@@ -216,6 +223,7 @@ impl Fleet for House {
     }
 
     async fn tick(&self) {
+        self.balancer.look(self.clock.now());
         if let Some(watch) = &self.watch {
             watch.tick(self.clock.now()).await;
         }

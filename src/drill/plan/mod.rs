@@ -1,5 +1,7 @@
 //! What a drill file describes, checked: a fleet, its users, what breaks when, and what must come of it.
 
+mod network;
+mod prices;
 mod raw;
 mod validate;
 
@@ -16,7 +18,7 @@ use super::{
     grade::Grade,
     offset::Offset,
     question::Template,
-    world::{Condition, Pace, StoreTurn},
+    world::{Condition, Pace, Resolving, StoreTurn},
 };
 use crate::{
     clock::Timestamp,
@@ -48,6 +50,8 @@ pub struct Plan {
     pub lasts: Duration,
     /// How many engines.
     pub nodes: u32,
+    /// The zones that they run in, in turn; empty where no name is ever looked up.
+    pub zones: Vec<Arc<str>>,
     /// How often somebody looks while nothing goes on; each second otherwise.
     pub looks: Duration,
     /// The models, the primary first.
@@ -202,6 +206,15 @@ pub enum What {
     Prompt(String),
     /// Something happens to the store.
     Store(StoreTurn),
+    /// The resolver of a zone changes its ways.
+    Resolver {
+        /// Which zone.
+        zone: Arc<str>,
+        /// How it differs from its usual self from now on.
+        now: Resolving,
+    },
+    /// The models' endpoint is at another address from now on, and nobody answers at the old one.
+    EndpointMoves,
     /// Something is announced: a release, a deployment.
     Event {
         /// What kind.
@@ -248,6 +261,8 @@ impl What {
             }
             Self::Prompt(_) => "the application sends a new system prompt".into(),
             Self::Store(turn) => format!("the store {}", turn.words()),
+            Self::Resolver { zone, now } => network::resolver_words(zone, now),
+            Self::EndpointMoves => "the models' endpoint moves to another address".into(),
             Self::Event { kind, subject } => format!("{kind}: {subject}"),
         }
     }

@@ -4,11 +4,13 @@ use std::collections::BTreeMap;
 
 use serde::Deserialize;
 
+use super::network::Moves;
+
 use crate::{
     config::document::Spanned,
     drill::{
         offset::Offset,
-        world::{Condition, StoreTurn},
+        world::{Condition, Resolving, StoreTurn},
     },
     engine::model::{configured::RawPool, simulated::profile::Capacity},
     units::{Bytes, Ratio, TimeSpan},
@@ -25,6 +27,8 @@ pub(super) struct RawDrill {
     pub warm_up: TimeSpan,
     pub lasts: Spanned<TimeSpan>,
     pub nodes: Spanned<u32>,
+    #[serde(default)]
+    pub zones: Vec<Spanned<String>>,
     pub looks: Option<TimeSpan>,
     #[serde(default)]
     pub models: Vec<RawModel>,
@@ -163,6 +167,9 @@ pub(super) struct RawHappening {
     pub prices: Option<RawTurn>,
     pub prompt: Option<String>,
     pub mapping: Option<RawMapping>,
+    pub zone: Option<Spanned<String>>,
+    pub resolver: Option<Resolving>,
+    pub endpoint: Option<Moves>,
 }
 
 #[derive(Deserialize)]

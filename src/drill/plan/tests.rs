@@ -46,6 +46,23 @@ fn what_a_drill_says_of_its_world_is_checked_like_the_rest() {
 }
 
 #[test]
+fn resolvers_belong_to_zones_and_an_endpoint_moves_only_where_names_are_looked_up() {
+    let happens =
+        "world:\n  - { at: 1s, zone: a, resolver: { takes: 1s, fails: 0.5 } }\n  - { at: 2s, endpoint: moves }";
+    let text = GOOD.replace("nodes: 2", "nodes: 2\nzones: [a, c]").replace("world:", happens);
+    let plan = Plan::read("drills/small.yaml", &text).unwrap_or_else(|problems| panic!("{problems}")).remove(0);
+    let said: Vec<_> = plan.world.iter().take(2).map(|it| it.what.words()).collect();
+    assert_eq!(
+        said,
+        ["the resolver of a takes 1s and fails 50 % of look-ups", "the models' endpoint moves to another address"]
+    );
+    let told = mistakes("world:", happens).join("\n");
+    assert!(told.contains("no zone is called `a`") && told.contains("without `zones:` nobody looks up"), "{told}");
+    let told = mistakes("world:", "world:\n  - { at: 1s, resolver: { takes: 1s } }").join("\n");
+    assert!(told.contains("say whose resolver: `zone: NAME`"), "{told}");
+}
+
+#[test]
 fn prices_turn_for_every_title_and_a_topic_has_the_blank_of_its_question() {
     let text = GOOD
         .replace("harm:", "prices: { One Piece: 500, Naruto: 450 }\nharm:")
@@ -76,6 +93,7 @@ fn every_drill_that_ships_is_good_and_names_its_incident() {
     let all = [
         "backoff-storm",
         "cold-node",
+        "dns-resolver-fails-in-one-zone",
         "false-positives",
         "memory-exhaustion",
         "pool-exhaustion",
@@ -120,7 +138,7 @@ fn mistakes_name_their_place_and_the_remedy() {
         (
             "subject: One Piece 120",
             "now: {}",
-            "this is one of `model:` with `now:`, `event:` with `subject:`, `fact:` with `says:`, `embedder:`, `prices:`, `mapping:`, `prompt:` and `store:`",
+            "this is one of `model:` with `now:`, `event:` with `subject:`, `fact:` with `says:`, `embedder:`, `prices:`, `mapping:`, `prompt:`, `store:`, `zone:` with `resolver:`, `endpoint:`",
         ),
         ("kind: throttle", "kind: sleepy", "drills/small.yaml:16:"),
         ("\nharm:", "\nharms:", "unknown field `harms`"),

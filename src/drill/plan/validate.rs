@@ -6,9 +6,10 @@ use chrono::DateTime;
 
 use super::{
     Arrivals, Happening, Harm, Incident, Plan, SharedStore, SimulatedModel, Traffic, Users, What, price_of,
+    prices::costs,
     raw::{
         RawCorner, RawDrill, RawFact, RawHappening, RawIncident, RawModel, RawPrices, RawQuestion, RawStore,
-        RawTraffic, RawTurn, RawUsers,
+        RawTraffic, RawUsers,
     },
 };
 use crate::{
@@ -22,7 +23,6 @@ use crate::{
         asked::Tier,
         model::{prices::Prices, simulated::profile::Profile},
     },
-    money::{Currency, Money},
 };
 
 /// No fleet of a drill is larger: each node is a whole engine.
@@ -56,10 +56,11 @@ struct Known<'a> {
     models: &'a [SimulatedModel],
     facts: &'a Facts,
     prices: &'a [(Arc<str>, u32)],
+    zones: &'a [Arc<str>],
     window: (i64, i64),
 }
 
-struct Reader<'a> {
+pub(super) struct Reader<'a> {
     document: &'a Document,
     problems: &'a mut Problems,
 }
@@ -80,7 +81,8 @@ impl Reader<'_> {
             self.wrong(&raw.drill, "nobody could answer: describe a model under `models:`");
         }
         let window = (-Offset::after(raw.warm_up.0).0, Offset::after(raw.lasts.value.0).0);
-        let known = Known { models: &models, facts: &facts, prices: &usual, window };
+        let zones = self.zones(&raw.zones);
+        let known = Known { models: &models, facts: &facts, prices: &usual, zones: &zones, window };
         let world = self.world(raw.world, &known);
         for Happening { at, what } in &world {
             match what {
@@ -108,6 +110,7 @@ impl Reader<'_> {
             warm_up: raw.warm_up.0,
             lasts: raw.lasts.value.0,
             nodes: raw.nodes.value,
+            zones,
             looks,
             models,
             system: raw.system.trim().to_owned(),
@@ -269,13 +272,6 @@ impl Reader<'_> {
         is_known
     }
 
-    fn prices(&mut self, raw: &BTreeMap<String, Spanned<u32>>) -> Vec<(Arc<str>, u32)> {
-        for price in raw.values().filter(|price| !(1..=1_000_000).contains(&price.value)) {
-            self.wrong(price, "a price lies between 1 and 1000000 yen");
-        }
-        raw.iter().map(|(title, price)| (title.as_str().into(), price.value)).collect()
-    }
-
     fn model(&mut self, raw: &RawModel) -> SimulatedModel {
         let default = Profile::default();
         let usual = Profile {
@@ -295,30 +291,20 @@ impl Reader<'_> {
         }
     }
 
-    /// What the prices turn to.
-    fn turn(&mut self, raw: RawTurn, usual: &[(Arc<str>, u32)]) -> Option<What> {
-        if !(0.01..=100.0).contains(&raw.times.value) || usual.is_empty() {
-            self.wrong(&raw.times, "prices turn to 0.01 to 100 times those that stand under `prices:`");
-            return None;
-        }
-        let turned = |yen: u32| (f64::from(yen) * raw.times.value).round().max(1.0) as u32;
-        let to = usual.iter().map(|(title, yen)| (title.clone(), turned(*yen))).collect();
-        Some(What::Prices { to, told_as: raw.told_as })
-    }
-
     fn world(&mut self, raw: Vec<RawHappening>, known: &Known<'_>) -> Vec<Happening> {
         let mut world: Vec<_> = raw.into_iter().filter_map(|it| self.happening(it, known)).collect();
         world.sort_by_key(|happening| happening.at);
         world
     }
 
-    fn happening(&mut self, raw: RawHappening, known: &Known<'_>) -> Option<Happening> {
+    fn happening(&mut self, mut raw: RawHappening, known: &Known<'_>) -> Option<Happening> {
         self.inside(&raw.at, known.window);
         let is_known = |name: &str| known.models.iter().any(|it| it.name == name);
         if let Some(unknown) = raw.model.as_ref().filter(|name| !is_known(&name.value)) {
             let known = known.models.iter().map(|model| &*model.name).collect::<Vec<_>>().join(", ");
             self.wrong(unknown, format!("no model is called `{}`; `models:` has {known}", unknown.value));
         }
+        let network = self.on_the_network(&mut raw, known.zones);
         let model = raw.model.zip(raw.now).map(|(model, now)| What::Model { model: model.value.into(), now });
         let event = raw.event.zip(raw.subject).map(|(kind, subject)| What::Event { kind, subject });
         let fact = raw.fact.zip(raw.says).and_then(|(topic, says)| {
@@ -329,10 +315,11 @@ impl Reader<'_> {
         let prices = raw.prices.and_then(|turn| self.turn(turn, known.prices));
         let (store, prompt) = (raw.store.map(What::Store), raw.prompt.map(What::Prompt));
         let mapping = raw.mapping.map(|it| What::Mapping { of: it.of, learns: it.learns });
-        let mut whats = [model, event, fact, embedder, prices, store, prompt, mapping].into_iter().flatten();
+        let mut whats =
+            [model, event, fact, embedder, prices, store, prompt, mapping].into_iter().chain(network).flatten();
         let (Some(what), None) = (whats.next(), whats.next()) else {
             let remedy = "this is one of `model:` with `now:`, `event:` with `subject:`, `fact:` with `says:`, \
-                          `embedder:`, `prices:`, `mapping:`, `prompt:` and `store:`";
+                          `embedder:`, `prices:`, `mapping:`, `prompt:`, `store:`, `zone:` with `resolver:`, `endpoint:`";
             self.wrong(&raw.at, remedy);
             return None;
         };
@@ -359,7 +346,7 @@ impl Reader<'_> {
         read.map_err(|what| self.wrong(at, what)).ok()
     }
 
-    fn wrong<U>(&mut self, at: &Spanned<U>, what: impl Into<String>) {
+    pub(super) fn wrong<U>(&mut self, at: &Spanned<U>, what: impl Into<String>) {
         self.problems.add(&self.document.place_of(at), what);
     }
 }
@@ -374,11 +361,6 @@ fn begin(raw: &BTreeMap<String, RawFact>) -> Facts {
     let mut facts = Facts::default();
     raw.iter().for_each(|(topic, fact)| facts.begin(topic, fact.about.clone(), fact.says.clone()));
     facts
-}
-
-/// What a model says of a price.
-fn costs(title: &str, yen: u32) -> String {
-    format!("{title} costs {} a volume.", Money::new(i64::from(yen), Currency::JPY))
 }
 
 fn users(raw: &RawUsers) -> Users {

@@ -132,6 +132,7 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
+    use crate::hostile::damaged;
 
     fn split<'a>(pieces: impl IntoIterator<Item = &'a [u8]>) -> Vec<String> {
         let (mut splitter, mut events) = (Splitter::default(), Vec::new());
@@ -178,6 +179,15 @@ mod tests {
     }
 
     proptest! {
+        #[test]
+        fn where_a_damaged_stream_is_cut_makes_no_difference_either(
+            bytes in damaged(vec![b"data: {\"a\":1}\n\n: ping\r\nid: 7\r\ndata: b\rdata: c\n\ndata: [DONE]\n\n".to_vec()]),
+            cut in any::<prop::sample::Index>(),
+        ) {
+            let (one, other) = bytes.split_at(cut.index(bytes.len() + 1));
+            prop_assert_eq!(split([one, other]), split([bytes.as_slice()]));
+        }
+
         #[test]
         fn where_the_stream_is_cut_makes_no_difference(
             lines in prop::collection::vec(("(data: ?[a-z ]{0,8}|: [a-z]{0,4}|id: 1|)", "(\n|\r\n|\r)"), 0..24),

@@ -19,7 +19,7 @@ use tokio_rustls::{
 };
 
 use super::{DEADLINE, options::Tls};
-use crate::store::StoreError;
+use crate::{resolve::Resolver, store::StoreError};
 
 /// When an idle connection is first asked whether it still stands, how often then, and for how long sent bytes may go
 /// without a sign of having arrived.
@@ -103,14 +103,15 @@ pub(super) enum NoLine {
 pub(super) struct Dialer {
     login: RedisConnectionInfo,
     tls: Option<TlsConnector>,
+    resolver: Resolver,
 }
 
 impl Dialer {
     /// # Errors
     /// The certificates cannot be read.
-    pub(super) fn new(login: RedisConnectionInfo, tls: Option<&Tls>) -> Result<Self, StoreError> {
+    pub(super) fn new(login: RedisConnectionInfo, tls: Option<&Tls>, resolver: Resolver) -> Result<Self, StoreError> {
         let tls = tls.map(connector).transpose().map_err(StoreError::Refused)?;
-        Ok(Self { login, tls })
+        Ok(Self { login, tls, resolver })
     }
 
     pub(super) fn user(&self) -> &str {
@@ -133,7 +134,7 @@ impl Dialer {
         on_push: impl Fn(PushInfo) + Send + Sync + 'static,
     ) -> Result<MultiplexedConnection, NoLine> {
         let network = |why| NoLine::Network { address: to.clone(), why };
-        let stream = TcpStream::connect((&*to.host, to.port)).await.map_err(network)?;
+        let stream = self.resolver.connect(&to.host, to.port).await.map_err(network)?;
         keep_alive(&stream).map_err(network)?;
         let Some(tls) = &self.tls else { return self.log_in(stream, to, on_push).await };
         let failed = |why: String| NoLine::Tls { address: to.clone(), why };

@@ -6,6 +6,7 @@ use redis::ProtocolVersion;
 
 use super::dial::{Dialer, Target};
 use crate::{
+    resolve::Resolver,
     store::{StoreError, embedded},
     units::Bytes,
 };
@@ -33,6 +34,8 @@ pub struct Options {
     pub largest: Bytes,
     /// How long nothing may be heard before a server is in doubt: the most a request loses while that is noticed.
     pub silence: Duration,
+    /// Who knows the addresses of its servers.
+    pub resolver: Resolver,
 }
 
 /// Where Redis is. Addresses may hold passwords, so they are never shown.
@@ -95,6 +98,18 @@ impl Options {
         Self { servers: Servers::One { url: url.into(), reader: None }, ..Self::default() }
     }
 
+    /// Host, port and whether TLS is spoken, of every address of the configuration that can be read. Where the operator has an
+    /// authority of his own, TLS is left to the store, which trusts it.
+    pub fn places(&self) -> Vec<(String, u16, bool)> {
+        let reader = match &self.servers {
+            Servers::One { reader: Some(reader), .. } => Target::read(reader).ok(),
+            _ => None,
+        };
+        let plain = self.tls.ca.is_none() && self.tls.client.is_none();
+        let all = self.targets().unwrap_or_default().into_iter().chain(reader);
+        all.map(|it| (it.address.host.to_string(), it.address.port, it.is_tls && plain)).collect()
+    }
+
     /// The addresses of the configuration.
     pub(super) fn targets(&self) -> Result<Vec<Target>, StoreError> {
         match &self.servers {
@@ -115,11 +130,11 @@ impl Options {
             login = login.set_password(password);
             login = user.iter().fold(login, |login, user| login.set_username(user));
         }
-        Dialer::new(login, first.is_tls.then_some(&self.tls))
+        Dialer::new(login, first.is_tls.then_some(&self.tls), self.resolver.clone())
     }
 
     pub(super) fn sentinel_dialer(&self, first: &Target) -> Result<Dialer, StoreError> {
-        Dialer::new(first.login.clone(), first.is_tls.then_some(&self.tls))
+        Dialer::new(first.login.clone(), first.is_tls.then_some(&self.tls), self.resolver.clone())
     }
 }
 
@@ -137,6 +152,7 @@ impl Default for Options {
             largest: limits.largest,
             // A timer may be 2 ms late: together within the 10 ms that a request may lose.
             silence: Duration::from_millis(8),
+            resolver: Resolver::system(),
         }
     }
 }

@@ -2,6 +2,7 @@ use proptest::prelude::*;
 use serde_json::{Value, json};
 
 use super::*;
+use crate::hostile::damaged;
 
 fn read_from(body: &str) -> Result<Asked, ApiError> {
     let caller = Caller { tenant: "shop".into(), user: None, tier: Default::default(), address: None };
@@ -59,5 +60,22 @@ proptest! {
     #[test]
     fn no_body_makes_the_reader_panic(text in "[{}\\[\\]\",:a-z0-9]{0,80}") {
         let _ = read_from(&format!("{{\"model\":\"m\",\"max_tokens\":1,\"messages\":[{{\"role\":\"user\",\"content\":{text}}}]}}"));
+    }
+}
+
+fn sound() -> Vec<Vec<u8>> {
+    let whole = r#"{"model":"m","max_tokens":9,"stream":true,"system":[{"type":"text","text":"s","cache_control":{"type":"ephemeral"}}],
+        "messages":[{"role":"user","content":[{"type":"text","text":"a \u3042"}]},{"role":"assistant","content":"b"},
+        {"role":"user","content":"c"}],"metadata":{"user_id":"u"},"tools":[{"name":"f","input_schema":{"type":"object"}}]}"#;
+    vec![question(&json!("a")).to_string().into(), whole.into()]
+}
+
+proptest! {
+    #[test]
+    fn what_is_read_of_a_damaged_body_is_json_as_it_came(body in damaged(sound())) {
+        let caller = Caller { tenant: "shop".into(), user: None, tier: Default::default(), address: None };
+        if let Ok(asked) = super::message(body.into(), caller, Hints::default(), false, &["m".into()]) {
+            prop_assert!(serde_json::from_slice::<Value>(&asked.body).is_ok());
+        }
     }
 }

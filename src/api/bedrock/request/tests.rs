@@ -2,6 +2,7 @@ use proptest::prelude::*;
 use serde_json::{Value, json};
 
 use super::*;
+use crate::hostile::damaged;
 
 fn caller() -> Caller {
     Caller { tenant: "shop".into(), user: None, tier: Default::default(), address: None }
@@ -88,6 +89,25 @@ proptest! {
         for operation in [Operation::Converse, Operation::InvokeStream] {
             let _ = super::read(operation, "m", body.clone().into(), caller(), Hints::default(), &["m".into()]);
             let _ = read_as(operation, &format!("{{\"messages\":[{{\"role\":\"user\",\"content\":{text}}}]}}"));
+        }
+    }
+}
+
+fn sound() -> Vec<Vec<u8>> {
+    let converse = r#"{"system":[{"text":"s"},{"cachePoint":{"type":"default"}}],"messages":[{"role":"user","content":[{"text":"a \u3042"}]}],
+        "inferenceConfig":{"maxTokens":9,"temperature":0.5},"toolConfig":{"tools":[{"toolSpec":{"name":"f","inputSchema":{"json":{}}}}]}}"#;
+    let invoke =
+        r#"{"anthropic_version":"bedrock-2023-05-31","max_tokens":9,"messages":[{"role":"user","content":"a"}]}"#;
+    vec![converse.into(), invoke.into()]
+}
+
+proptest! {
+    #[test]
+    fn what_is_read_of_a_damaged_body_is_json_as_it_came(body in damaged(sound())) {
+        for operation in [Operation::Converse, Operation::InvokeStream] {
+            if let Ok(asked) = super::read(operation, "m", body.clone().into(), caller(), Hints::default(), &["m".into()]) {
+                prop_assert!(serde_json::from_slice::<Value>(&asked.body).is_ok());
+            }
         }
     }
 }

@@ -15,6 +15,7 @@ use crate::{
         understand::Understanding,
     },
     outbound::Outbound,
+    resolve::Resolver,
 };
 
 /// The longest wait for one vector; nobody waits for an answer here.
@@ -48,7 +49,7 @@ impl Choice {
         shop: &Understanding,
     ) -> Result<Arc<dyn Embedder>, String> {
         match self.embedder.as_deref() {
-            None => configured.build(shop.lexicon().clone()).await,
+            None => configured.build(shop.lexicon().clone(), &Resolver::system()).await,
             Some("hashed") => Ok(Arc::new(Hashed::new(shop.lexicon().clone()))),
             Some(address) => self.service(address),
         }

@@ -41,6 +41,7 @@ use crate::{
     dice::Dice,
     ids::ModelName,
     knob::catalogue::ModelDefaults,
+    resolve::Resolver,
 };
 use raw::RawModel;
 
@@ -124,15 +125,15 @@ impl ModelSettings {
     ///
     /// # Errors
     /// What is missing on this machine, for people.
-    pub async fn build(self, dice: &Arc<Dice>, clock: Clock) -> Result<Built, String> {
+    pub async fn build(self, dice: &Arc<Dice>, resolver: &Resolver, clock: Clock) -> Result<Built, String> {
         let Self { name, kind, pool, deadlines, prices } = self;
         let (kind, simulation): (Arc<dyn Model>, _) = match kind {
             Kind::Simulated(profile) => {
                 let simulation = Arc::new(Simulation::new(profile, dice.clone()));
                 (Arc::new(Simulated::new(&*name, simulation.clone(), clock)), Some(simulation))
             }
-            Kind::OpenAi(endpoint) => (Arc::new(OpenAi::new(endpoint, &deadlines, clock)?), None),
-            Kind::Bedrock(settings) => (settings.build(deadlines.connect).await?, None),
+            Kind::OpenAi(endpoint) => (Arc::new(OpenAi::new(endpoint, &deadlines, resolver, clock)?), None),
+            Kind::Bedrock(settings) => (settings.build(deadlines.connect, resolver).await?, None),
         };
         let model = ConfiguredModel { name, kind, pool, breaker: Settings::default(), deadlines, prices };
         Ok(Built { model, simulation })
@@ -141,13 +142,13 @@ impl ModelSettings {
 
 impl BedrockSettings {
     #[cfg(feature = "aws")]
-    async fn build(self, connect: Duration) -> Result<Arc<dyn Model>, String> {
-        let account = aws::account::Account::open(&self.aws).await;
+    async fn build(self, connect: Duration, resolver: &Resolver) -> Result<Arc<dyn Model>, String> {
+        let account = aws::account::Account::open(&self.aws, resolver).await;
         Ok(Arc::new(super::bedrock::Bedrock::new(&account, &self.model, self.cache_point, connect)))
     }
 
     #[cfg(not(feature = "aws"))]
-    async fn build(self, _: Duration) -> Result<Arc<dyn Model>, String> {
+    async fn build(self, _: Duration, _: &Resolver) -> Result<Arc<dyn Model>, String> {
         Err(aws::NOT_BUILT_IN.into())
     }
 }

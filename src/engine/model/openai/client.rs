@@ -13,7 +13,7 @@ use http::Uri;
 use http_body_util::Full;
 use hyper_rustls::{ConfigBuilderExt, HttpsConnector, HttpsConnectorBuilder};
 use hyper_util::{
-    client::legacy::{self, connect::HttpConnector},
+    client::legacy,
     rt::{TokioExecutor, TokioTimer},
 };
 use rustls::{ClientConfig, RootCertStore, crypto::aws_lc_rs};
@@ -24,24 +24,22 @@ use crate::{
         deadline::Stage,
         failure::{Class, Failure},
     },
+    resolve::{Connector, Resolver},
     units::TimeSpan,
 };
 
 type BoxError = Box<dyn Error + Send + Sync>;
 
 /// A client that keeps its connections.
-pub(super) type Client = legacy::Client<Hurried<HttpsConnector<HttpConnector>>, Full<Bytes>>;
+pub(super) type Client = legacy::Client<Hurried<HttpsConnector<Connector>>, Full<Bytes>>;
 
 /// How long an unused connection is kept.
 const IDLE: Duration = Duration::from_secs(60);
 
 /// A client that connects within `connect`. The machine's certificates are only read when `tls` needs them.
-pub(super) fn build(tls: bool, connect: Duration) -> Result<Client, String> {
-    let mut tcp = HttpConnector::new();
-    tcp.enforce_http(false);
-    tcp.set_nodelay(true);
+pub(super) fn build(tls: bool, connect: Duration, resolver: &Resolver) -> Result<Client, String> {
     let https = HttpsConnectorBuilder::new().with_tls_config(config(tls)?).https_or_http().enable_http1();
-    let connector = Hurried { inner: https.wrap_connector(tcp), within: connect };
+    let connector = Hurried { inner: https.wrap_connector(resolver.connector()), within: connect };
     let mut builder = legacy::Client::builder(TokioExecutor::new());
     builder.pool_timer(TokioTimer::new()).pool_idle_timeout(IDLE);
     Ok(builder.build(connector))

@@ -25,7 +25,7 @@ use super::{
     deadline::{Stage, within},
     failure::{Class, Failure},
 };
-use crate::{clock::Clock, engine::asked::Asked};
+use crate::{clock::Clock, engine::asked::Asked, resolve::Resolver};
 use client::Client;
 use events::EventReader;
 
@@ -88,9 +88,9 @@ impl OpenAi {
     ///
     /// # Errors
     /// What is wrong with the endpoint, for people.
-    pub fn new(endpoint: Endpoint, deadlines: &Deadlines, clock: Clock) -> Result<Self, String> {
+    pub fn new(endpoint: Endpoint, deadlines: &Deadlines, resolver: &Resolver, clock: Clock) -> Result<Self, String> {
         let uri = endpoint.uri()?;
-        let client = client::build(uri.scheme_str() == Some("https"), deadlines.connect)?;
+        let client = client::build(uri.scheme_str() == Some("https"), deadlines.connect, resolver)?;
         let headers = headers(endpoint.key.as_ref())?;
         Ok(Self { uri, endpoint, headers, client, clock })
     }
