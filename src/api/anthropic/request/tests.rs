@@ -75,7 +75,7 @@ proptest! {
     fn what_is_read_of_a_damaged_body_is_json_as_it_came(body in damaged(sound())) {
         let caller = Caller { tenant: "shop".into(), user: None, tier: Default::default(), address: None };
         if let Ok(asked) = super::message(body.into(), caller, Hints::default(), false, &["m".into()]) {
-            prop_assert!(serde_json::from_slice::<Value>(&asked.body).is_ok());
+            prop_assert!(serde_json::from_slice::<serde::de::IgnoredAny>(&asked.body).is_ok());
         }
     }
 }

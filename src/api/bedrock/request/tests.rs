@@ -106,7 +106,7 @@ proptest! {
     fn what_is_read_of_a_damaged_body_is_json_as_it_came(body in damaged(sound())) {
         for operation in [Operation::Converse, Operation::InvokeStream] {
             if let Ok(asked) = super::read(operation, "m", body.clone().into(), caller(), Hints::default(), &["m".into()]) {
-                prop_assert!(serde_json::from_slice::<Value>(&asked.body).is_ok());
+                prop_assert!(serde_json::from_slice::<serde::de::IgnoredAny>(&asked.body).is_ok());
             }
         }
     }
