@@ -32,6 +32,9 @@ mod embedders;
 mod events;
 #[path = "it/fleet.rs"]
 mod fleet;
+#[cfg(feature = "aws")]
+#[path = "it/guardrails.rs"]
+mod guardrails;
 #[path = "it/licences.rs"]
 mod licences;
 #[path = "it/limits.rs"]

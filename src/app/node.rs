@@ -18,6 +18,7 @@ use crate::{
         crowd::Crowd,
         degrade::reception::Reception,
         exposure::Trail,
+        guard::{self, Guard, guardrail::Guardrail},
         keeping::Keeper,
         measure::Measures,
         model::cascade::{Cascade, ConfiguredModel},
@@ -61,6 +62,8 @@ pub struct Parts {
     pub admission: Admitted,
     /// How long one request may take over all attempts and fallbacks.
     pub deadline: Duration,
+    /// The guardrails beyond the operator's own rules.
+    pub guardrail: Option<Arc<dyn Guardrail>>,
     /// Who was served what.
     pub trail: Option<Trail>,
     /// How often gauges are brought up to date and temporary changes ended: each second, unless nobody looks so often.
@@ -82,6 +85,7 @@ pub fn start(parts: Parts, tasks: &Tasks) -> Arc<Engine> {
         dice,
         admission,
         deadline,
+        guardrail,
         trail,
         upkeep: every,
         resolver,
@@ -113,6 +117,16 @@ pub fn start(parts: Parts, tasks: &Tasks) -> Arc<Engine> {
         let (board, store) = (board.clone(), store.clone());
         tasks.spawn_until_stopped(Watch { readiness: readiness.clone(), resolver, board, store, clock }.run());
     }
+    let guard = Arc::new(Guard::new(guard::Parts {
+        plan: shop.guardrails,
+        service: guardrail,
+        understanding: &understanding.load(),
+        board: &board,
+        registry: &registry,
+        trail: trail.clone(),
+        clock,
+    }));
+    tasks.spawn_until_stopped(guard.clone().follow(board.subscribe(), understanding.clone()));
     let waits = Waits::default();
     let engine = Arc::new(Engine {
         understanding,
@@ -123,6 +137,7 @@ pub fn start(parts: Parts, tasks: &Tasks) -> Arc<Engine> {
         coalesce: Coalesce::new(store.clone(), waits, &registry, tasks),
         cascade: Cascade::new(models, &registry, board.clone(), store.clone(), dice.clone(), clock),
         messages: ArcSwap::new(shop.messages),
+        guard,
         shadow: Shadow::new(&registry),
         repeated: Repeated::default(),
         reception: Reception::new(registry.clone()),

@@ -1,7 +1,7 @@
 //! The operator's files, read anew while Banto runs: on SIGHUP, and when they change on disk.
 //!
 //! What `banto check` would say decides: with one mistake in any file nothing changes, and every mistake is logged with its
-//! place. Intents, titles, everyday words and messages take effect for the questions that come next, thresholds and times
+//! place. Intents, titles, everyday words, messages and guardrails take effect for the questions that come next, thresholds and times
 //! through their knobs; alarms, policies and drills when Banto starts again. A change is taken once the files have been
 //! still for a moment, so that a half-written file is not read.
 
@@ -128,7 +128,8 @@ impl Reload {
     fn put_in_force(mut self, shop: Shop) -> Self {
         let knobs = shop.knobs(&self.defaults, &self.models);
         let turned = self.board.reconfigure(knobs, self.clock.now());
-        self.engine.renew(shop.understanding.clone(), shop.messages.clone(), shop.calendar.clone());
+        let Shop { understanding, messages, calendar, guardrails, .. } = shop.clone();
+        self.engine.renew(understanding, messages, calendar, guardrails);
         self.intake.renew(shop.mappings.clone(), shop.understanding.clone());
         info!(
             intents = shop.understanding.intents().count(),

@@ -220,6 +220,7 @@ async fn start(settings: Settings, loaded: Loaded, tasks: &Tasks) -> Result<Arc<
     let mut sockets = None;
     if let (Some(chat), Some(hub)) = (&chat, &hub) {
         tasks.spawn_until_stopped(hub.clone().run());
+        tasks.spawn_until_stopped(hub.clone().pass_on());
         sockets = Some(Sockets::new(chat.clone(), settings.sockets, hub.clone(), &registry));
     }
     let desk = Desk {
@@ -285,6 +286,10 @@ async fn start_engine(
     let file = settings.state.join("exposure.sqlite");
     let trail = Trail::start(&file, Kept::default(), ground.clock, &ground.registry, tasks);
     let trail = trail.map_err(|error| StartError::Machine(error.to_string()))?;
+    let guardrail = match settings.guardrail.clone() {
+        Some(guardrail) => Some(guardrail.build(&ground.resolver).await.map_err(StartError::Machine)?),
+        None => None,
+    };
     let limits = &settings.limits;
     let parts = node::Parts {
         models,
@@ -296,6 +301,7 @@ async fn start_engine(
         dice: ground.dice.clone(),
         admission: limits.admitted(settings.redis.is_some()),
         deadline: settings.deadline,
+        guardrail,
         trail: Some(trail),
         upkeep: upkeep::EVERY,
         resolver: Some(ground.resolver.clone()),

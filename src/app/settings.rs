@@ -5,6 +5,7 @@ mod dns;
 pub mod embedder;
 mod endpoints;
 pub mod events;
+pub mod guardrail;
 mod keys;
 mod limits;
 mod nodes;
@@ -60,6 +61,7 @@ struct Raw {
     redis: Option<RawRedis>,
     models: Option<ModelsConfig>,
     embedder: Option<RawEmbedder>,
+    guardrail: Option<guardrail::Raw>,
     aliases: Vec<String>,
     keys: Vec<keys::RawKey>,
     token: Option<RawSecret>,
@@ -100,6 +102,8 @@ pub struct Settings {
     pub models: Vec<ModelSettings>,
     /// How questions become vectors.
     pub embedder: EmbedderSettings,
+    /// The guardrail of Bedrock that looks at answers, if any.
+    pub guardrail: Option<guardrail::GuardrailSettings>,
     /// Other names under which clients may ask.
     pub aliases: Vec<String>,
     /// Keys of tenants; empty lets everybody in.
@@ -273,6 +277,7 @@ impl Raw {
             embedder: self
                 .embedder
                 .map_or(EmbedderSettings::Hashed, |embedder| embedder.validate(document, folder, problems)),
+            guardrail: self.guardrail.map(|guardrail| guardrail.validate(document, problems)),
             limits: self.limits.validate(document, problems),
             clients: self.clients.validate(document, problems),
             sockets: self.sockets.validate(document, problems),
@@ -364,6 +369,18 @@ mod tests {
         let told = load(bad).expect_err("three mistakes");
         for part in
             ["banto.yaml:2:21: `10.0.0.5:8080` is not", "banto.yaml:3:13: two nodes are called `a`", "3 problems"]
+        {
+            assert!(told.contains(part), "{part} is missing in:\n{told}");
+        }
+    }
+
+    #[test]
+    fn a_guardrail_has_an_id_and_a_version() {
+        let settings = load("guardrail: { id: abc123, version: '3' }\n").expect("a good file");
+        assert_eq!(settings.guardrail.map(|it| (it.id, it.version)), Some(("abc123".into(), "3".into())));
+        let told = load("guardrail: { id: My-Rail, version: latest }\n").expect_err("two mistakes");
+        for part in
+            ["banto.yaml:1:18: `My-Rail` is no guardrail", "banto.yaml:1:36: `latest` is no version", "2 problems"]
         {
             assert!(told.contains(part), "{part} is missing in:\n{told}");
         }

@@ -6,6 +6,7 @@ use crate::{
     config::{files::Files, problem::Problems},
     engine::{
         degrade::Messages,
+        guard::{mode::Mode, plan::Plan as Guardrails},
         origin::file::{self, Definition},
         price::{PRICE_TAG, catalogue::Asking},
         sale::{self, Calendar},
@@ -28,6 +29,8 @@ pub struct Shop {
     pub origins: Arc<[Definition]>,
     /// How the live catalogue is asked for prices.
     pub catalogue: Option<Asking>,
+    /// What may be said.
+    pub guardrails: Arc<Guardrails>,
     /// The sales.
     pub calendar: Arc<Calendar>,
     /// What other systems' events mean.
@@ -55,8 +58,10 @@ impl Shop {
         let understanding = understanding?;
         let mappings = Mappings::load(files, &understanding, problems);
         let understanding = Arc::new(understanding);
+        let guardrails = Arc::new(Guardrails::load(files, &understanding, problems));
         let calendar = Arc::new(sale::file::load(files, &understanding, problems));
-        Some(Self { understanding, messages: Arc::new(messages), origins, catalogue, calendar, mappings, warming })
+        let messages = Arc::new(messages);
+        Some(Self { understanding, messages, origins, catalogue, guardrails, calendar, mappings, warming })
     }
 
     /// The tags of everything that may quote a price: priced intents, answers that do, all kept origins.
@@ -78,6 +83,11 @@ impl Shop {
         });
         let mut knobs = Catalogue::new(engine, &intents.collect::<Vec<_>>(), models);
         knobs.add_variants(self.messages.variants().iter().map(|variant| &**variant));
+        knobs.add_guardrails(self.understanding.intents().map(|intent| {
+            let care = self.guardrails.care(&intent.id);
+            let bounds = Mode::ALL.iter().filter(|mode| **mode >= care.least).map(|mode| mode.label());
+            (&intent.id, care.mode.label(), bounds.collect())
+        }));
         knobs
     }
 }

@@ -31,6 +31,8 @@ pub mod elasticache;
 #[cfg(feature = "aws")]
 pub mod embedding;
 #[cfg(feature = "aws")]
+pub mod guardrail;
+#[cfg(feature = "aws")]
 pub mod logs;
 #[cfg(feature = "aws")]
 mod signed;

@@ -85,6 +85,12 @@ impl Files {
         Self(self.0.iter().map(edit).collect())
     }
 
+    /// The same, with this file beside the others, or in the place of the one at its path.
+    pub fn with(&self, path: &str, text: &str) -> Self {
+        let others = self.0.iter().filter(|file| file.path != path).cloned();
+        Self::sorted(others.chain([File { path: path.into(), text: text.into() }]).collect())
+    }
+
     /// Files given in memory, for tests.
     pub fn of<'a>(files: impl IntoIterator<Item = (&'a str, &'a str)>) -> Self {
         Self::sorted(files.into_iter().map(|(path, text)| File { path: path.into(), text: text.into() }).collect())

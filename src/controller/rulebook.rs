@@ -27,7 +27,7 @@ pub struct Rulebook {
 }
 
 /// What a document in `policies/` may be, by its first key; other rooms read those that are no policies.
-const KINDS: [&str; 16] = [
+const KINDS: [&str; 18] = [
     "policy",
     "diagnosis",
     "mapping",
@@ -44,6 +44,8 @@ const KINDS: [&str; 16] = [
     "sale",
     "warming",
     "status",
+    "guardrails",
+    "rule",
 ];
 
 impl Rulebook {

@@ -46,7 +46,7 @@ impl Told {
     /// answer claim nothing, so they cannot be wrong.
     pub fn answers(&self, question: &Question, facts: &Facts, asked: Offset, ended: Offset) -> bool {
         let true_of = |topic: &Arc<str>| facts.bear_out(topic, &self.text, asked, ended);
-        matches!(self.source, Source::Static | Source::Degraded)
+        matches!(self.source, Source::Static | Source::Degraded | Source::Guarded)
             || question.about.iter().all(|word| self.text.contains(word.as_str()))
                 && question.fact.as_ref().is_none_or(true_of)
     }

@@ -71,6 +71,12 @@ pub struct Grade {
     /// or a store that takes no time.
     #[serde(skip)]
     pub write_ms: Option<f64>,
+    /// Answers that were told in full although they say what may not be said. `None`: the world has no guardrail.
+    #[serde(skip)]
+    pub forbidden_answers: Option<u64>,
+    /// Those of them that nobody revised.
+    #[serde(skip)]
+    pub unrevised_answers: Option<u64>,
 }
 
 /// One thing that was done.

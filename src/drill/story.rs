@@ -14,6 +14,9 @@ pub struct Story {
     pub knobs: Vec<KnobTurn>,
     /// The time within which 95 % of the last day's writes were kept. Unit: milliseconds. `None`: no writes, or no time.
     pub write_ms: Option<f64>,
+    /// Answers that were told although they say what may not be said, and those of them that were never revised. `None`: the
+    /// world has no guardrail.
+    pub forbidden: Option<(u64, u64)>,
     /// The controller's own times and actions; `None` in a run without it.
     pub watched: Option<Watched>,
 }

@@ -94,6 +94,22 @@ impl Pace {
     }
 }
 
+/// How the guardrail service looks at a passage: with so many filters, one after the other.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Inspection {
+    /// How many.
+    pub filters: u64,
+    /// How long each takes.
+    pub per_filter: Duration,
+}
+
+impl Inspection {
+    /// How long all of them take.
+    pub fn takes(&self) -> Duration {
+        self.per_filter.saturating_mul(self.filters as u32)
+    }
+}
+
 /// What happens to the store.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "snake_case")]
@@ -128,6 +144,12 @@ mod tests {
     fn a_store_is_as_slow_as_it_is_full() {
         let pace = Pace { empty: Duration::from_millis(2), full: Duration::from_millis(32) };
         assert_eq!([0.0, 0.5, 1.0].map(|fill| pace.write(fill).as_millis()), [2, 8, 32]);
+    }
+
+    #[test]
+    fn filters_look_one_after_the_other() {
+        let inspection = Inspection { filters: 12, per_filter: Duration::from_millis(40) };
+        assert_eq!(inspection.takes(), Duration::from_millis(480));
     }
 
     #[test]

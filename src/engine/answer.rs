@@ -20,6 +20,13 @@ use super::{
     degrade::{Messages, SPLIT, reception::Reception},
     dialect::Lost,
     exposure::{Given, Trail},
+    guard::{
+        Guard,
+        over::Over,
+        plan::Plan,
+        revise::{Reader, Watch},
+    },
+    guarded::vet::Vetted,
     measure::Measures,
     model::cascade::Cascade,
     price::PRICE_TAG,
@@ -59,6 +66,8 @@ pub struct Engine {
     pub cascade: Cascade,
     /// What to say when no model answers.
     pub messages: ArcSwap<Messages>,
+    /// What may be said.
+    pub guard: Arc<Guard>,
     /// What verifies cached answers.
     pub shadow: Shadow,
     /// Degraded answers given a moment ago.
@@ -155,18 +164,26 @@ impl Answer {
     }
 
     /// To be called once by whoever sends the answer, when its provenance is known: an answer that was kept and is stale,
-    /// or may quote a price, leaves a note in the exposure trail. Never waits.
+    /// or may quote a price, leaves a note in the exposure trail, and one that is still being checked is revised if need be.
+    /// Never waits.
     pub fn given(&self) {
-        let Some(trail) = &self.trail else { return };
+        let watch = self.log.watched();
+        if self.trail.is_none() && watch.is_none() {
+            return;
+        }
         let Provenance { source, age, .. } = self.provenance();
+        let age = age.unwrap_or_default();
+        if let Some(watch) = watch {
+            let (id, question) = (self.id.as_str().into(), self.question.clone());
+            watch.given_to(Reader { id, question, source, age });
+        }
         let quotes = self.question.intent.carries_price || matches!(self.from, From::Cache { quotes_price: true, .. });
         let matters = match source {
             Source::Stale => true,
             Source::Exact | Source::Semantic => quotes,
             _ => false,
         };
-        if matters {
-            let age = age.unwrap_or_default();
+        if let Some(trail) = self.trail.as_ref().filter(|_| matters) {
             trail.note(&Given { id: &self.id, question: &self.question, source, age, log: &self.log });
         }
     }
@@ -191,8 +208,13 @@ impl Engine {
         self.admission.admit(&asked.caller, asked.hints.within).await.map_err(Refusal::Limited)?;
         let question = Arc::new(self.understanding.load().question(asked));
         self.reception.asks(&question);
-        if let Some(hit) = self.recall.look_up(&question).await {
-            return Ok(self.recalled(question, hit));
+        if let Some(log) = self.refused(&question).await {
+            return Ok(self.hand_out(question, log, From::Leader));
+        }
+        if let Some(hit) = self.recall.look_up(&question).await
+            && let Vetted::Fine(watch) = self.vet(&question, &hit).await
+        {
+            return Ok(self.recalled(question, hit, watch));
         }
         if question.asked.hints.only_if_cached {
             return Err(Refusal::NotCached);
@@ -246,16 +268,15 @@ impl Engine {
     /// for one. Only a model's complete answer is remembered.
     async fn lead(self: Arc<Self>, turn: LeadTurn, question: Arc<Question>, deadline: Instant) {
         let Cleared::Ask(mut turn) = turn.clear(|| self.look_again(&question)).await else { return };
-        let fill = self.recall.begin(&question).await;
-        match self.cascade.fill(&question.asked, turn.writer(), deadline).await {
-            // What another format could not say may be missed: such an answer is for those who wait for it.
-            Ok(_) if turn.log().origin().is_some_and(|origin| origin.lost.may_change_the_answer()) => {
-                turn.land(std::future::ready(())).await;
-            }
-            Ok(filled) => {
-                let (shape, chunks) = turn.log().so_far();
-                let kept = self.recall.remember(&question, fill, &filled.model, shape, chunks);
-                turn.land(kept).await;
+        let over = self.guard.over(&question.intent);
+        let fill = self.recall.begin_marked(&question, over.as_ref().map(Over::mark)).await;
+        match self.fill(over, &question, &mut turn, deadline).await {
+            Ok(told) => {
+                let log = turn.log();
+                // What another format could not say may be missed: such an answer is for those who wait for it.
+                let is_partial = log.origin().is_some_and(|origin| origin.lost.may_change_the_answer());
+                let fill = Some(fill).filter(|_| !is_partial);
+                turn.land(async { self.keep(&question, fill, told, &log).await }).await;
             }
             Err(failure) if turn.writer().has_begun() || !failure.class.may_pass() => turn.fail(failure).await,
             Err(failure) => {
@@ -271,13 +292,18 @@ impl Engine {
 
     /// What another node may have stored since the miss.
     async fn look_again(&self, question: &Question) -> Option<Arc<Entry>> {
-        if question.asked.hints.no_cache { None } else { self.recall.exact(question).await.map(|hit| hit.entry) }
+        if question.asked.hints.no_cache {
+            return None;
+        }
+        let hit = self.recall.exact(question).await?;
+        let vouched = self.guard.over(&question.intent).is_none_or(|over| self.guard.vouches(&over, &hit.entry));
+        vouched.then_some(hit.entry)
     }
 
     /// What is said when no model answers: stale, then fixed, then degraded. `false`: nothing, because the format has no words.
-    async fn stand_in(&self, question: &Question, writer: &mut LogWriter) -> bool {
+    async fn stand_in(self: &Arc<Self>, question: &Arc<Question>, writer: &mut LogWriter) -> bool {
         let dialect = question.asked.dialect;
-        let (origin, shape, chunks) = match self.recall.stale(question).await {
+        let (origin, shape, chunks) = match self.stale(question).await {
             Some(hit) => {
                 let written_by = Origin::of(Source::Stale, Some(hit.entry.model.clone()));
                 let origin = Origin { age: Some(hit.age), ..written_by };
@@ -312,8 +338,11 @@ impl Engine {
         (Source::Degraded, message.text)
     }
 
-    fn recalled(self: &Arc<Self>, question: Arc<Question>, hit: Hit) -> Answer {
+    fn recalled(self: &Arc<Self>, question: Arc<Question>, hit: Hit, watch: Option<Arc<Watch>>) -> Answer {
         let log = AnswerLog::sealed(hit.entry.shape, hit.entry.chunks.clone());
+        if let Some(watch) = watch {
+            log.watch(watch);
+        }
         let id = self.new_id();
         self.recall.note(id.as_str(), &question, hit.source, Some(&hit));
         self.shadow(&id, &question, &hit);
@@ -339,7 +368,14 @@ impl Engine {
     }
 
     /// Puts changed files in force: questions that come now are understood by them.
-    pub fn renew(&self, understanding: Arc<Understanding>, messages: Arc<Messages>, calendar: Arc<Calendar>) {
+    pub fn renew(
+        &self,
+        understanding: Arc<Understanding>,
+        messages: Arc<Messages>,
+        calendar: Arc<Calendar>,
+        guardrails: Arc<Plan>,
+    ) {
+        self.guard.renew(guardrails, &understanding, &self.board);
         understanding.put_in_force(&self.understanding);
         self.messages.store(messages);
         self.calendar.store(calendar);

@@ -4,12 +4,12 @@
 //! are all readers of that log. Chunks are shared, never copied. A log ends sealed (it may be stored) or failed (it may
 //! not); a writer that is dropped without either fails the log, so that no reader waits for ever.
 
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 
 use bytes::Bytes;
 use tokio::sync::Notify;
 
-use super::{model::failure::Failure, source::Origin};
+use super::{guard::revise::Watch, model::failure::Failure, source::Origin};
 use crate::store::Shape;
 
 /// How a log stands.
@@ -37,6 +37,8 @@ pub struct AnswerLog(Arc<Shared>);
 struct Shared {
     state: Mutex<State>,
     changed: Notify,
+    /// Set where the answer is said before its check is over.
+    watch: OnceLock<Arc<Watch>>,
 }
 
 impl Shared {
@@ -112,6 +114,16 @@ impl AnswerLog {
     /// Who writes this answer; `None` before the first chunk and for answers of the cache.
     pub fn origin(&self) -> Option<Origin> {
         self.0.state().origin.clone()
+    }
+
+    /// Puts a watch beside the answer: whoever gets it is told if it turns out wrong. The first one stays.
+    pub fn watch(&self, watch: Arc<Watch>) {
+        let _ = self.0.watch.set(watch);
+    }
+
+    /// The watch, if there is one.
+    pub fn watched(&self) -> Option<&Arc<Watch>> {
+        self.0.watch.get()
     }
 
     /// Whether both are handles on the same log.

@@ -15,6 +15,8 @@ pub mod crowd;
 pub mod degrade;
 pub mod dialect;
 pub mod exposure;
+pub mod guard;
+mod guarded;
 pub mod keeping;
 pub mod measure;
 pub mod model;

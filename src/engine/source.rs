@@ -26,11 +26,13 @@ pub enum Source {
     Static,
     /// A message that says that nobody can answer now.
     Degraded,
+    /// What a guardrail has said instead of an answer.
+    Guarded,
 }
 
 impl Source {
     /// All of them.
-    pub const ALL: [Self; 8] = [
+    pub const ALL: [Self; 9] = [
         Self::Exact,
         Self::Semantic,
         Self::Coalesced,
@@ -39,6 +41,7 @@ impl Source {
         Self::Stale,
         Self::Static,
         Self::Degraded,
+        Self::Guarded,
     ];
 
     /// The word that headers and metrics use.
@@ -52,6 +55,7 @@ impl Source {
             Self::Stale => "stale",
             Self::Static => "static",
             Self::Degraded => "degraded",
+            Self::Guarded => "guarded",
         }
     }
 }
@@ -61,7 +65,7 @@ impl Source {
 pub struct Origin {
     /// A model, or what stood in for it.
     pub source: Source,
-    /// The model's name; `None` for static and degraded answers.
+    /// The model's name; `None` for static, degraded and guarded answers.
     pub model: Option<Arc<str>>,
     /// How old a stale answer is.
     pub age: Option<Duration>,

@@ -254,6 +254,18 @@ impl Catalogue {
         self.add("degraded.variant", Value::Choice("split".into()), Bounds::OneOf(words), 5, doc);
     }
 
+    /// When the answers of each intent are checked: the configured mode, and those it may have.
+    pub fn add_guardrails<'a>(&mut self, intents: impl Iterator<Item = (&'a IntentId, &'a str, Vec<&'a str>)>) {
+        let words = ["by_intent", "off", "async", "chunked"].map(String::from).to_vec();
+        let doc = "The strictest way in which answers of any intent are checked, never looser than the intent allows; by_intent: each in its own.";
+        self.add("guardrails.mode", Value::Choice("by_intent".into()), Bounds::OneOf(words), 10, doc);
+        for (intent, mode, may) in intents {
+            let may = Bounds::OneOf(may.into_iter().map(str::to_owned).collect());
+            let doc = "When answers are checked: off; async, beside them; chunked, piece by piece before it is said; sync, as a whole before it is said.";
+            self.add(&format!("guardrail.{intent}"), Value::Choice(mode.into()), may, 10, doc);
+        }
+    }
+
     fn add_intent(&mut self, intent: &IntentDefaults) {
         let ratio = |points| Value::Ratio(Ratio::basis_points(points));
         let bounds = Bounds::Range { floor: ratio(8_000), ceiling: ratio(9_950), step: Some(ratio(600)) };

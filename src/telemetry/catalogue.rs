@@ -81,7 +81,7 @@ macro_rules! catalogue {
 catalogue! {
     // answering
     REQUESTS = Counter "requests" None [] "engine/answer": "Questions that reached the engine, whatever became of them.";
-    ANSWERS = Counter "answers" None ["source"] "engine/answer": "Answers by where they came from: exact, semantic, coalesced, primary, secondary, stale, static, degraded.";
+    ANSWERS = Counter "answers" None ["source"] "engine/answer": "Answers by where they came from: exact, semantic, coalesced, primary, secondary, stale, static, degraded, guarded (what a guardrail has said instead).";
     ERRORS = Counter "answers.errors" None ["class"] "engine/answer": "Requests that ended in an error for the user, by class: invalid, unauthorized, rate_limited, too_large, internal, upstream, cut.";
     ANSWER_LATENCY = Distribution "answers.latency" Seconds [] "engine/answer": "From the request's last byte to the answer's last byte.";
     FIRST_TOKEN = Distribution "answers.first_token" Seconds [] "engine/answer": "From the request's last byte to the first byte of the answer's body.";
@@ -164,6 +164,17 @@ catalogue! {
     WAITERS = Gauge "coalesce.waiters" None [] "engine/coalesce": "Requests waiting for another request's answer.";
     WAIT_TIMEOUTS = Counter "coalesce.timeouts" None [] "engine/coalesce": "Waiters that gave up and went to the fallback cascade.";
     LEADERS_REPLACED = Counter "coalesce.leaders_replaced" None [] "engine/coalesce": "Leaders that died and were replaced.";
+
+    // guardrails
+    GUARD_DURATION = Distribution "guardrail.duration" Seconds ["tier"] "engine/guard": "One evaluation of one passage, by tier: local (the rules of this process), service (waiting for a place included). One that was given up counts with the time it had taken.";
+    GUARD_EVALUATIONS = Counter "guardrail.evaluations" None ["tier", "result"] "engine/guard": "Evaluations by tier and result: clean, note, mask, block; of the service also timeout, busy, failed.";
+    GUARD_FILTERS = Gauge "guardrail.filters" None ["tier"] "engine/guard": "How many filters looked at the latest passage. Absent before the first, and for services that do not say.";
+    GUARD_TOKENS = Distribution "guardrail.tokens" None [] "engine/guard": "Tokens of one passage shown to the service.";
+    GUARD_FINDINGS = Counter "guardrail.findings" None ["rule", "action"] "engine/guard": "What the local rules found, by rule and action: note, mask, block.";
+    GUARD_HELD = Distribution "guardrail.held" Seconds [] "engine/guard": "How long an answer, or a piece of one, waited for its check. Absent where nothing waits (mode async).";
+    GUARD_OVER_BUDGET = Counter "guardrail.over_budget" None ["outcome"] "engine/guard": "Held answers and pieces whose check took longer than the latency budget, by outcome: released (said unchecked, the check goes on), waited, refused (not said).";
+    GUARD_VIOLATIONS = Counter "guardrail.violations" None [] "engine/guard": "Answers found wrong after they were said.";
+    GUARD_REVISIONS = Counter "guardrail.revisions" None [] "engine/guard": "People who were told that an answer of theirs was wrong.";
 
     // models
     ATTEMPTS = Counter "model.attempts" None ["model"] "engine/model": "Attempts sent to a model.";

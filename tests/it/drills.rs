@@ -102,6 +102,11 @@ fn a_store_that_comes_back_empty_sends_no_herd_to_the_models() {
     holds("cold-node");
 }
 
+#[test]
+fn a_slow_guardrail_is_moved_off_the_critical_path_and_everybody_it_failed_is_told() {
+    holds("guardrail-slows-down");
+}
+
 /// What a flow does between two moments.
 fn clip(corners: &[(Offset, f64)], from: Offset, to: Offset) -> Vec<(Offset, f64)> {
     let rate = |at: Offset| {

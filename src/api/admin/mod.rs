@@ -99,7 +99,7 @@ pub fn router(desk: Arc<Desk>) -> Router {
         .route("/api/v1/endpoints", get(endpoints::list))
         .route("/api/v1/crowd", get(crowd::judged))
         .route("/api/v1/messages/rates", get(messages::rates))
-        .route("/api/v1/revisions", post(revisions::revise))
+        .route("/api/v1/revisions", get(revisions::list).post(revisions::revise))
         .route("/api/v1/labels", get(feedback::labels))
         .route("/api/v1/recall", get(feedback::known))
         .route("/api/v1/exposure", get(exposure::served))

@@ -69,6 +69,8 @@ pub(super) struct Connection {
     asking: HashMap<String, CancellationToken>,
     /// The latest answers: trace id and question.
     given: VecDeque<(Arc<str>, String)>,
+    /// Revisions that came while questions were under way: one of them may be of an answer that is still being told.
+    early: VecDeque<Revision>,
     /// Questions that nobody could answer.
     degraded: VecDeque<String>,
     flood: Flood,
@@ -79,8 +81,8 @@ impl Connection {
     pub(super) fn new(chat: Arc<Chat>, hub: Arc<Hub>, bounds: Bounds, caller: Caller, meters: Arc<Meters>) -> Self {
         let now = Instant::now();
         let flood = Flood { rate: bounds.messages.0, burst: bounds.messages.1, left: bounds.messages.1, at: now };
-        let (asking, given, degraded) = (HashMap::new(), VecDeque::new(), VecDeque::new());
-        Self { chat, hub, bounds, caller, meters, asking, given, degraded, flood, heard: now }
+        let (asking, given, early, degraded) = (HashMap::new(), VecDeque::new(), VecDeque::new(), VecDeque::new());
+        Self { chat, hub, bounds, caller, meters, asking, given, early, degraded, flood, heard: now }
     }
 
     /// Serves it until either side ends it.
@@ -235,7 +237,14 @@ impl Connection {
                 if degraded {
                     push(&mut self.degraded, id.clone());
                 }
+                let early = self.early.iter().find(|early| Some(&early.trace_id) == trace_id.as_ref()).cloned();
                 trace_id.into_iter().for_each(|trace_id| push(&mut self.given, (trace_id, id.clone())));
+                if self.asking.is_empty() {
+                    self.early.clear();
+                }
+                if let Some(early) = early {
+                    self.revise(socket, &early).await?;
+                }
             }
         }
         Ok(())
@@ -260,6 +269,9 @@ impl Connection {
         S: AsyncRead + AsyncWrite + Unpin + Send,
     {
         let Some((trace_id, id)) = self.given.iter().find(|(trace_id, _)| *trace_id == revision.trace_id) else {
+            if !self.asking.is_empty() {
+                push(&mut self.early, revision.clone());
+            }
             return Ok(());
         };
         let message = message::revision(id, trace_id, &revision.text);

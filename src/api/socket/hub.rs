@@ -7,13 +7,16 @@ use std::{
 };
 
 use tokio::{
-    sync::{broadcast, watch},
+    sync::{
+        broadcast::{self, error::RecvError},
+        watch,
+    },
     time::Instant,
 };
 
 use crate::{
     api::status::report::Report,
-    engine::{answer::Engine, asked::Asked, model::cascade::Health},
+    engine::{answer::Engine, asked::Asked, guard::revise::Revised, model::cascade::Health},
 };
 
 /// How often the status is looked at.
@@ -72,6 +75,20 @@ impl Hub {
             waiting.pop_front();
         }
         waiting.push_back(asked);
+    }
+
+    /// Passes on what the guardrails revise, until dropped.
+    pub async fn pass_on(self: Arc<Self>) {
+        let mut revised = self.engine.guard.revisions.subscribe();
+        loop {
+            match revised.recv().await {
+                Ok(Revised { trace_id, text, .. }) => {
+                    self.revise(Revision { trace_id, text });
+                }
+                Err(RecvError::Lagged(_)) => {}
+                Err(RecvError::Closed) => return,
+            }
+        }
     }
 
     /// Looks at the status until dropped.

@@ -25,12 +25,14 @@ pub enum Measure {
     P50,
     P99,
     Writes,
+    Forbidden,
+    Unrevised,
     Cause,
 }
 
 impl Measure {
     /// All of them, in the order of the report, with their names.
-    pub const ALL: [(Self, &str); 17] = [
+    pub const ALL: [(Self, &str); 19] = [
         (Self::Detect, "detect_s"),
         (Self::Diagnose, "diagnose_s"),
         (Self::Mitigate, "mitigate_s"),
@@ -47,6 +49,8 @@ impl Measure {
         (Self::P50, "p50_ms"),
         (Self::P99, "p99_ms"),
         (Self::Writes, "write_ms"),
+        (Self::Forbidden, "forbidden_answers"),
+        (Self::Unrevised, "unrevised_answers"),
         (Self::Cause, "cause"),
     ];
 
@@ -95,6 +99,8 @@ impl Grade {
             Measure::P50 => took(self.p50_ms),
             Measure::P99 => took(self.p99_ms),
             Measure::Writes => self.write_ms.map_or(Shown::Nothing, Shown::Number),
+            Measure::Forbidden => took(self.forbidden_answers),
+            Measure::Unrevised => took(self.unrevised_answers),
             Measure::Cause => self.cause.clone().map_or(Shown::Nothing, Shown::Word),
         }
     }

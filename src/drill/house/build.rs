@@ -3,8 +3,8 @@
 use std::sync::{Arc, Mutex};
 
 use super::{
-    House, MODEL, Meters, SimulatedModel, Watch, balancer::Balancer, embedder::Drifting, line::Reached,
-    network::Network, shelves::Shelves, store::WorldStore,
+    House, MODEL, Meters, SimulatedModel, Watch, balancer::Balancer, embedder::Drifting, guardrail::Inspector,
+    line::Reached, network::Network, shelves::Shelves, store::WorldStore,
 };
 use crate::{
     api::{keys::Keys, openai::chat::Chat},
@@ -55,6 +55,7 @@ pub(super) fn house(setting: Setting<'_>, files: &Files) -> Result<House, String
     let world_store = WorldStore::new(inner, plan.store.pace, &registries, clock, dice.clone());
     let store: Arc<dyn Store> = world_store.clone();
     let embedder = Drifting::new(Hashed::new(shop.understanding.lexicon().clone()));
+    let guardrail = plan.guardrail.as_ref().map(|it| Arc::new(Inspector::new(it.usual, &it.catches)));
     let knobs: Vec<_> = plan.models.iter().map(|model| settings_of(model).defaults()).collect();
     let defaults =
         EngineDefaults { rate: settings.limits.rate, burst: settings.limits.burst, ..EngineDefaults::default() };
@@ -98,6 +99,7 @@ pub(super) fn house(setting: Setting<'_>, files: &Files) -> Result<House, String
             dice: dice.clone(),
             admission: settings.limits.admitted(false),
             deadline: settings.deadline,
+            guardrail: guardrail.clone().map(|guardrail| guardrail as _),
             trail: None,
             upkeep: plan.looks,
             resolver,
@@ -157,6 +159,8 @@ pub(super) fn house(setting: Setting<'_>, files: &Files) -> Result<House, String
         models,
         store: world_store,
         embedder,
+        guardrail,
+        forbidden: Mutex::default(),
         board,
         watch,
         intake,

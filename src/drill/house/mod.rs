@@ -4,6 +4,7 @@
 mod balancer;
 mod build;
 mod embedder;
+mod guardrail;
 mod line;
 mod meters;
 mod network;
@@ -18,7 +19,10 @@ use async_trait::async_trait;
 use bytes::Bytes;
 use serde_json::json;
 
-use self::{balancer::Balancer, embedder::Drifting, meters::Meters, network::Network, store::WorldStore, watch::Watch};
+use self::{
+    balancer::Balancer, embedder::Drifting, guardrail::Inspector, meters::Meters, network::Network, store::WorldStore,
+    watch::Watch,
+};
 use super::{
     fleet::{Fleet, NoAnswer, Setting, Told},
     ledger::Upstream,
@@ -62,6 +66,9 @@ pub struct House {
     network: Arc<Network>,
     store: Arc<WorldStore>,
     embedder: Arc<Drifting>,
+    guardrail: Option<Arc<Inspector>>,
+    /// Answers that were told although they say what may not be said.
+    forbidden: Mutex<Vec<String>>,
     meters: Meters,
     board: Arc<Board>,
     watch: Option<Watch>,
@@ -149,6 +156,24 @@ impl House {
         }
     }
 
+    /// Notes an answer that should not have been told.
+    fn overhear(&self, told: &Told) {
+        let forbidden = self.guardrail.as_ref().is_some_and(|guardrail| guardrail.forbids(&told.text));
+        if forbidden && self.clock.now() >= self.plan.starts_at() {
+            self.forbidden.lock().unwrap_or_else(PoisonError::into_inner).push(told.trace.clone());
+        }
+    }
+
+    /// How many answers should not have been told, and how many of these nobody was told about afterwards.
+    fn forbidden(&self) -> Option<(u64, u64)> {
+        self.guardrail.as_ref()?;
+        let revised: std::collections::HashSet<_> =
+            self.nodes.iter().flat_map(|node| node.engine.guard.revisions.recent()).map(|it| it.trace_id).collect();
+        let told = self.forbidden.lock().unwrap_or_else(PoisonError::into_inner);
+        let unrevised = told.iter().filter(|trace| !revised.contains(trace.as_str())).count();
+        Some((told.len() as u64, unrevised as u64))
+    }
+
     fn moment(&self, at: Timestamp) -> Offset {
         Offset::between(self.plan.starts_at(), at)
     }
@@ -184,7 +209,9 @@ impl Fleet for House {
         let caller =
             Caller { tenant: "shop".into(), user: Some(visitor.user.clone()), tier: visitor.tier, address: None };
         let response = chat.converse(caller, Hints::default(), self.body(visitor)).await;
-        reading::read(response).await.map_err(NoAnswer)
+        let told = reading::read(response).await.map_err(NoAnswer)?;
+        self.overhear(&told);
+        Ok(told)
     }
 
     async fn complain(&self, node: u32, trace: &str) {
@@ -212,6 +239,9 @@ impl Fleet for House {
             What::Resolver { zone, now } => self.network.turn(zone, now.clone()),
             What::EndpointMoves => self.network.move_endpoint(),
             What::Store(turn) => self.store.turn(*turn).await,
+            What::Guardrail(inspection) => {
+                self.guardrail.iter().for_each(|guardrail| guardrail.become_(*inspection));
+            }
             What::Event { kind, subject } => {
                 let event =
                     Event { at: now, kind: kind.clone(), subject: subject.clone(), details: Default::default() };
@@ -242,6 +272,7 @@ impl Fleet for House {
             notes: self.notes().clone(),
             knobs: self.turns(),
             write_ms: self.store.write_ms(),
+            forbidden: self.forbidden(),
             ..Story::default()
         };
         if let Some(watch) = &self.watch {

@@ -1,5 +1,6 @@
 //! What a drill file describes, checked: a fleet, its users, what breaks when, and what must come of it.
 
+mod guardrail;
 mod network;
 mod prices;
 mod raw;
@@ -18,7 +19,7 @@ use super::{
     grade::Grade,
     offset::Offset,
     question::Template,
-    world::{Condition, Pace, Resolving, StoreTurn},
+    world::{Condition, Inspection, Pace, Resolving, StoreTurn},
 };
 use crate::{
     clock::Timestamp,
@@ -58,6 +59,8 @@ pub struct Plan {
     pub models: Vec<SimulatedModel>,
     /// The store that all nodes share.
     pub store: SharedStore,
+    /// The guardrail service, where the drill's world has one.
+    pub guardrail: Option<GuardrailService>,
     /// What is true, and what becomes true.
     pub facts: Facts,
     /// The titles that the shop sells by a price; [`price_of`] is the topic of each.
@@ -83,6 +86,15 @@ pub struct SharedStore {
     pub holds: Option<Bytes>,
     /// How long it takes to write; `None` for no time.
     pub pace: Option<Pace>,
+}
+
+/// The guardrail service of the drill's world.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct GuardrailService {
+    /// Its usual self.
+    pub usual: Inspection,
+    /// What it catches: what may not be said in this world.
+    pub catches: Vec<String>,
 }
 
 /// A model of the drill's world.
@@ -215,6 +227,8 @@ pub enum What {
     },
     /// The models' endpoint is at another address from now on, and nobody answers at the old one.
     EndpointMoves,
+    /// The guardrail service is given other filters.
+    Guardrail(Inspection),
     /// Something is announced: a release, a deployment.
     Event {
         /// What kind.
@@ -263,6 +277,11 @@ impl What {
             Self::Store(turn) => format!("the store {}", turn.words()),
             Self::Resolver { zone, now } => network::resolver_words(zone, now),
             Self::EndpointMoves => "the models' endpoint moves to another address".into(),
+            Self::Guardrail(inspection) => format!(
+                "the guardrail has {} filters of {} ms each",
+                inspection.filters,
+                inspection.per_filter.as_millis()
+            ),
             Self::Event { kind, subject } => format!("{kind}: {subject}"),
         }
     }

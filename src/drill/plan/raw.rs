@@ -34,6 +34,7 @@ pub(super) struct RawDrill {
     pub models: Vec<RawModel>,
     #[serde(default)]
     pub store: RawStore,
+    pub guardrail: Option<RawGuardrail>,
     #[serde(default)]
     pub facts: BTreeMap<String, RawFact>,
     #[serde(default)]
@@ -170,6 +171,22 @@ pub(super) struct RawHappening {
     pub zone: Option<Spanned<String>>,
     pub resolver: Option<Resolving>,
     pub endpoint: Option<Moves>,
+    pub guardrail: Option<RawInspection>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct RawGuardrail {
+    pub filters: Spanned<u64>,
+    pub per_filter: TimeSpan,
+    pub catches: Vec<String>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct RawInspection {
+    pub filters: Spanned<u64>,
+    pub per_filter: TimeSpan,
 }
 
 #[derive(Deserialize)]

@@ -95,6 +95,7 @@ fn every_drill_that_ships_is_good_and_names_its_incident() {
         "cold-node",
         "dns-resolver-fails-in-one-zone",
         "false-positives",
+        "guardrail-slows-down",
         "memory-exhaustion",
         "pool-exhaustion",
         "promotion-flip",
@@ -138,7 +139,7 @@ fn mistakes_name_their_place_and_the_remedy() {
         (
             "subject: One Piece 120",
             "now: {}",
-            "this is one of `model:` with `now:`, `event:` with `subject:`, `fact:` with `says:`, `embedder:`, `prices:`, `mapping:`, `prompt:`, `store:`, `zone:` with `resolver:`, `endpoint:`",
+            "this is one of `model:` with `now:`, `event:` with `subject:`, `fact:` with `says:`, `embedder:`, `prices:`, `mapping:`, `prompt:`, `guardrail:`, `store:`, `zone:` with `resolver:`, `endpoint:`",
         ),
         ("kind: throttle", "kind: sleepy", "drills/small.yaml:16:"),
         ("\nharm:", "\nharms:", "unknown field `harms`"),

@@ -57,6 +57,7 @@ struct Known<'a> {
     facts: &'a Facts,
     prices: &'a [(Arc<str>, u32)],
     zones: &'a [Arc<str>],
+    has_guardrail: bool,
     window: (i64, i64),
 }
 
@@ -76,13 +77,14 @@ impl Reader<'_> {
         let asks = self.questions(&raw.words, &raw.questions, &facts);
         self.size(&raw);
         let store = self.store(&raw.store, &raw.drill);
+        let guardrail = raw.guardrail.as_ref().map(|raw| self.guardrail(raw));
         let models: Vec<_> = raw.models.iter().map(|raw| self.model(raw)).collect();
         if models.is_empty() {
             self.wrong(&raw.drill, "nobody could answer: describe a model under `models:`");
         }
         let window = (-Offset::after(raw.warm_up.0).0, Offset::after(raw.lasts.value.0).0);
-        let zones = self.zones(&raw.zones);
-        let known = Known { models: &models, facts: &facts, prices: &usual, zones: &zones, window };
+        let (zones, has_guardrail) = (self.zones(&raw.zones), guardrail.is_some());
+        let known = Known { models: &models, facts: &facts, prices: &usual, zones: &zones, has_guardrail, window };
         let world = self.world(raw.world, &known);
         for Happening { at, what } in &world {
             match what {
@@ -102,6 +104,7 @@ impl Reader<'_> {
             facts,
             sells: usual.into_iter().map(|(title, _)| title).collect(),
             store,
+            guardrail,
             harm: Harm { slower_than: raw.harm.slower_than.0, share: raw.harm.share },
             expect: raw.expect.iter().filter_map(|text| self.check(text, text.value.parse())).collect(),
             name: raw.drill.value.into(),
@@ -315,11 +318,12 @@ impl Reader<'_> {
         let prices = raw.prices.and_then(|turn| self.turn(turn, known.prices));
         let (store, prompt) = (raw.store.map(What::Store), raw.prompt.map(What::Prompt));
         let mapping = raw.mapping.map(|it| What::Mapping { of: it.of, learns: it.learns });
-        let mut whats =
-            [model, event, fact, embedder, prices, store, prompt, mapping].into_iter().chain(network).flatten();
+        let guardrail = raw.guardrail.as_ref().and_then(|it| self.other_filters(it, &raw.at, known.has_guardrail));
+        let whats = [model, event, fact, embedder, prices, store, prompt, mapping, guardrail];
+        let mut whats = whats.into_iter().chain(network).flatten();
         let (Some(what), None) = (whats.next(), whats.next()) else {
             let remedy = "this is one of `model:` with `now:`, `event:` with `subject:`, `fact:` with `says:`, \
-                          `embedder:`, `prices:`, `mapping:`, `prompt:`, `store:`, `zone:` with `resolver:`, `endpoint:`";
+                          `embedder:`, `prices:`, `mapping:`, `prompt:`, `guardrail:`, `store:`, `zone:` with `resolver:`, `endpoint:`";
             self.wrong(&raw.at, remedy);
             return None;
         };

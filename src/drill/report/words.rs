@@ -10,10 +10,15 @@ use crate::drill::{
     run::Played,
 };
 
-/// The measures that a report of this drill shows: how fast the store is only where the drill's store takes time.
+/// The measures that a report of this drill shows: how fast the store is only where the drill's store takes time, what may not
+/// be said only where its world has a guardrail.
 pub fn told(played: &Played) -> impl Iterator<Item = (Measure, &'static str)> {
-    let paced = played.plan.store.pace.is_some();
-    Measure::ALL.into_iter().filter(move |(measure, _)| paced || *measure != Measure::Writes)
+    let (paced, guarded) = (played.plan.store.pace.is_some(), played.plan.guardrail.is_some());
+    Measure::ALL.into_iter().filter(move |(measure, _)| match measure {
+        Measure::Writes => paced,
+        Measure::Forbidden | Measure::Unrevised => guarded,
+        _ => true,
+    })
 }
 
 /// What a measure is called.
@@ -35,6 +40,8 @@ pub fn label(measure: Measure) -> &'static str {
         Measure::P50 => "half answered within",
         Measure::P99 => "99 % answered within",
         Measure::Writes => "95 % stored within",
+        Measure::Forbidden => "forbidden answers",
+        Measure::Unrevised => "of these, unrevised",
         Measure::Cause => "cause",
     }
 }

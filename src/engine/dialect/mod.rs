@@ -9,6 +9,7 @@
 pub mod ask;
 pub mod completion;
 pub mod converse;
+pub mod cut;
 pub mod lost;
 pub mod messages;
 pub mod openai;

@@ -1,5 +1,6 @@
-//! Who was served what: every stale answer, and every kept answer that quotes a price, in a trail that outlives the
-//! cache entry. From it `banto exposure` tells who was quoted which price, and what it should have been.
+//! Who was served what: every stale answer, every kept answer that quotes a price, and every answer that a guardrail found
+//! wrong after it was said, in a trail that outlives the cache entry. From it `banto exposure` tells who was quoted which
+//! price, and what it should have been; who saw what a rule forbids has the tag `guardrail:RULE` among what it was about.
 //!
 //! Noting costs the answer a place in a bounded queue and nothing else: prices are read, and the file is written, behind
 //! its back. A full queue loses the note and counts it; an answer never waits and never fails for it.
@@ -19,6 +20,7 @@ use self::file::{Row, TrailError, TrailFile};
 use super::{
     answer_log::AnswerLog,
     completion,
+    guard::revise::Reader,
     price::{self, PRICE_TAG},
     source::Source,
     understand::question::Question,
@@ -63,7 +65,8 @@ pub struct Trail {
 #[derive(Debug)]
 struct Note {
     row: Row,
-    log: AnswerLog,
+    /// What it says; `None` when that does not matter.
+    log: Option<AnswerLog>,
 }
 
 /// What the trail must know of an answer.
@@ -103,22 +106,37 @@ impl Trail {
 
     /// Notes an answer. Never waits.
     pub fn note(&self, given: &Given<'_>) {
-        let Question { asked, intent, tags, .. } = given.question;
+        let row = self.row(given.id, given.question, given.source, given.age);
+        self.send(Note { row, log: Some(given.log.clone()) });
+    }
+
+    /// Notes that somebody got an answer that this rule forbids. Never waits.
+    pub fn note_violation(&self, reader: &Reader, rule: &str) {
+        let mut row = self.row(&reader.id, &reader.question, reader.source, reader.age);
+        row.products.push(format!("guardrail:{rule}"));
+        self.send(Note { row, log: None });
+    }
+
+    fn send(&self, note: Note) {
+        if self.notes.try_send(note).is_err() {
+            self.lost.inc();
+        }
+    }
+
+    fn row(&self, id: &str, question: &Question, source: Source, age: Duration) -> Row {
+        let Question { asked, intent, tags, .. } = question;
         let products = tags.iter().filter(|tag| !tag.0.starts_with("intent:") && &*tag.0 != PRICE_TAG);
-        let row = Row {
+        Row {
             id: 0,
             at: self.clock.now(),
-            answer: given.id.into(),
+            answer: id.into(),
             tenant: asked.caller.tenant.clone(),
             user: asked.caller.user.as_deref().map(str::to_owned),
             intent: intent.id.clone(),
-            source: given.source,
-            age_ms: given.age.as_millis() as u64,
+            source,
+            age_ms: age.as_millis() as u64,
             products: products.map(|tag| tag.0.to_string()).collect(),
             quotes: Vec::new(),
-        };
-        if self.notes.try_send(Note { row, log: given.log.clone() }).is_err() {
-            self.lost.inc();
         }
     }
 }
@@ -149,9 +167,9 @@ impl Writer {
     }
 
     async fn keep(&self, batch: Vec<Note>) {
-        for note in &batch {
+        for log in batch.iter().filter_map(|note| note.log.as_ref()) {
             // Whoever stands in for a model writes at once; this waits for nothing but the end of that.
-            let _ = timeout(LONGEST, note.log.whole()).await;
+            let _ = timeout(LONGEST, log.whole()).await;
         }
         let file = self.file.clone();
         let written = tokio::task::spawn_blocking(move || {
@@ -171,9 +189,10 @@ impl Writer {
 }
 
 impl Note {
-    /// The row, with the prices that the answer quotes; nothing when it is neither stale nor quotes one.
+    /// The row, with the prices that the answer quotes; nothing when it is neither forbidden nor stale, nor quotes one.
     fn read(mut self) -> Option<Row> {
-        let (shape, chunks) = self.log.so_far();
+        let Some(log) = self.log else { return Some(self.row) };
+        let (shape, chunks) = log.so_far();
         self.row.quotes = completion::text(shape, &chunks).map(|text| price::current(&text)).unwrap_or_default();
         (self.row.source == Source::Stale || !self.row.quotes.is_empty()).then_some(self.row)
     }

@@ -21,7 +21,7 @@ use super::{
 use crate::{
     dice::Dice,
     digest::Digest,
-    engine::{completion, understand::InForce},
+    engine::{completion, guard::MARK, understand::InForce},
     store::{Entry, Lead, Store, StoreError, Tag},
     tasks::Tasks,
     telemetry::{
@@ -192,8 +192,8 @@ impl Checker {
 
     /// Everything about the product, or the entry alone when it has no tags of its own.
     async fn make_void(&self, entry: &Entry) -> Result<(), StoreError> {
-        let is_own = |tag: &Tag| !tag.0.starts_with("intent:") && &*tag.0 != PRICE_TAG;
-        let tags: Vec<_> = entry.tags.iter().map(|(tag, _)| tag.clone()).filter(is_own).collect();
+        let is_shared = |tag: &Tag| tag.0.starts_with("intent:") || tag.0.starts_with(MARK) || &*tag.0 == PRICE_TAG;
+        let tags: Vec<_> = entry.tags.iter().map(|(tag, _)| tag.clone()).filter(|tag| !is_shared(tag)).collect();
         if tags.is_empty() {
             self.parts.store.remove(&[entry.key]).await.map(drop)
         } else {

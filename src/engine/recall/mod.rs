@@ -272,6 +272,15 @@ impl Recall {
         self.index.remove(key);
     }
 
+    /// Takes an entry out of the cache, here and in the store: it may not be given to anybody.
+    pub async fn remove(&self, key: &Digest) {
+        self.forget(key);
+        let removed = timeout(self.settings.store_deadline, self.store.remove(&[*key])).await;
+        if !matches!(removed, Ok(Ok(_))) {
+            tracing::warn!(%key, "An answer that may not be given could not be removed from the store; it is looked at again.");
+        }
+    }
+
     /// Pairs of questions with a verdict.
     pub fn labels(&self) -> &Labels {
         &self.labels

@@ -15,6 +15,7 @@ use crate::{
     digest::Digest,
     engine::{
         completion,
+        guard::MARK,
         price::{self, PRICE_TAG},
         understand::question::Question,
     },
@@ -24,7 +25,18 @@ use crate::{
 /// The beginning of a fill: what the tags' generations were before the model was asked. An answer whose tags were
 /// invalidated since, or whose entry was removed, is not kept.
 #[derive(Clone, Debug, Default)]
-pub struct Fill(Option<(Vec<(Tag, u64)>, Mark)>);
+pub struct Fill {
+    began: Option<(Vec<(Tag, u64)>, Mark)>,
+    /// Whether every guardrail in force passed the answer.
+    passed: bool,
+}
+
+impl Fill {
+    /// Every guardrail in force passed the answer: its entry carries their mark, and needs no other look.
+    pub fn passed(self) -> Self {
+        Self { passed: true, ..self }
+    }
+}
 
 /// Ends when an answer is kept, or will not be.
 pub type Kept = oneshot::Receiver<()>;
@@ -53,15 +65,22 @@ const DEADLINE: Duration = Duration::from_secs(2);
 impl Recall {
     /// To be called before a model is asked.
     pub async fn begin(&self, question: &Question) -> Fill {
+        self.begin_marked(question, None).await
+    }
+
+    /// The same, where guardrails look at the answer: `mark` is what its entry carries when it has [passed](Fill::passed).
+    pub async fn begin_marked(&self, question: &Question, mark: Option<Tag>) -> Fill {
         if !question.is_storable() {
-            return Fill(None);
+            return Fill::default();
         }
-        let mark = self.near.mark();
+        let near = self.near.mark();
         // Whether the answer quotes a price is known when it is there; its tag's generation counts from now.
-        let tags: Vec<_> = question.tags.iter().cloned().chain([Tag(PRICE_TAG.into())]).collect();
+        // A caller's own tag vouches for nothing.
+        let own = question.tags.iter().filter(|tag| !tag.0.starts_with(MARK)).cloned();
+        let tags: Vec<_> = own.chain([Tag(PRICE_TAG.into())]).chain(mark).collect();
         let generations = timeout(self.settings.store_deadline, self.store.generations(&tags)).await;
-        let Ok(Ok(generations)) = generations else { return Fill(None) };
-        Fill(Some((tags.into_iter().zip(generations).collect(), mark)))
+        let Ok(Ok(generations)) = generations else { return Fill::default() };
+        Fill { began: Some((tags.into_iter().zip(generations).collect(), near)), passed: false }
     }
 
     /// Keeps a complete answer, if it may be kept. Never waits; who wants to know when it is kept (or not) can.
@@ -121,7 +140,10 @@ impl Recall {
     }
 
     async fn keep(&self, question: &Question, fill: Fill, answer: Answer) -> Result<(), Unkept> {
-        let (tags, began) = fill.0.ok_or(Unkept::NoGenerations)?;
+        let (mut tags, began) = fill.began.ok_or(Unkept::NoGenerations)?;
+        if !fill.passed {
+            tags.retain(|(tag, _)| !tag.0.starts_with(MARK));
+        }
         let entry = Arc::new(self.entry(question, tags, answer).await?);
         self.place_own(question, &entry);
         let mark = self.near.mark();

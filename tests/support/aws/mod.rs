@@ -1,7 +1,7 @@
 //! A double of Amazon Web Services that speaks the SDK's own wire protocols and remembers what it was told.
 //!
 //! CloudWatch is Smithy RPC v2 CBOR; Logs, ECS and SSM are JSON 1.1, SQS JSON 1.0; SNS and ElastiCache are Query; API
-//! Gateway and X-Ray are REST JSON, CloudFront is REST XML. Names
+//! Gateway, X-Ray and Bedrock are REST JSON, CloudFront is REST XML. Names
 //! of fields and errors are those of botocore's service models (`botocore/data/*/*/service-2.json`). It throttles, refuses
 //! and loses responses after their effect when asked to, holds metrics back, and pages.
 
@@ -9,6 +9,7 @@ mod cloudfront;
 mod cloudwatch;
 mod ecs;
 mod elasticache;
+pub mod guardrail;
 mod logs;
 mod rest;
 mod sns;
@@ -55,6 +56,7 @@ pub struct World {
     pub cloudfront: cloudfront::CloudFront,
     pub cloudwatch: cloudwatch::CloudWatch,
     pub elasticache: elasticache::ElastiCache,
+    pub guardrails: guardrail::Guardrails,
     pub logs: logs::Logs,
     pub ecs: ecs::Ecs,
     pub rest: rest::Rest,
@@ -114,6 +116,7 @@ impl World {
             "cloudfront" => self.cloudfront.answer(operation, body),
             "elasticache" => self.elasticache.answer(operation, body),
             "cloudwatch" => self.cloudwatch.answer(operation, body),
+            "guardrail" => self.guardrails.answer(operation, body),
             "logs" => self.logs.answer(operation, body),
             "ecs" => self.ecs.answer(operation, body),
             "ssm" => self.ssm.answer(operation, body),

@@ -79,6 +79,12 @@ pub fn read(method: &Method, uri: &Uri, headers: &HeaderMap, body: &[u8]) -> Opt
             let body = json!({ "DistributionId": id, "Xml": String::from_utf8_lossy(body) });
             Some(call("cloudfront", "CreateInvalidation", body, Protocol::RestXml))
         }
+        (["guardrail", id, "version", version, "apply"], _) if method == Method::POST => {
+            let mut body: Value = serde_json::from_slice(body).ok()?;
+            body["guardrailIdentifier"] = json!(id);
+            body["guardrailVersion"] = json!(version);
+            Some(call("guardrail", "ApplyGuardrail", body, Protocol::Rest))
+        }
         (["usageplans", plan], _) => {
             let operation = if method == Method::PATCH { "UpdateUsagePlan" } else { "GetUsagePlan" };
             let mut body: Value = serde_json::from_slice(body).unwrap_or_else(|_| json!({}));
