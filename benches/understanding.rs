@@ -99,5 +99,6 @@ fn asked(text: &str) -> Asked {
         context: Digest::of([&b"context"[..]]),
         not_alone: None,
         hints: Hints::default(),
+        prompt: None,
     }
 }

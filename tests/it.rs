@@ -56,6 +56,8 @@ mod origins;
 mod prices;
 #[path = "it/processes.rs"]
 mod processes;
+#[path = "it/prompts.rs"]
+mod prompts;
 #[path = "it/roles.rs"]
 mod roles;
 #[path = "it/runbooks.rs"]

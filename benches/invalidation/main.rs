@@ -158,6 +158,7 @@ impl Node {
             context: Digest::of([]),
             not_alone: None,
             hints: Hints::default(),
+            prompt: None,
         };
         Arc::new(self.understanding.question(asked))
     }

@@ -34,6 +34,7 @@ pub fn read(headers: &HeaderMap) -> Result<Hints, ApiError> {
         let span = ttl.parse::<TimeSpan>().map_err(|why| wrong("x-banto-ttl", &why))?;
         hints.ttl = Some(span.0);
     }
+    hints.prompt = text(headers, "x-banto-prompt")?;
     Ok(hints)
 }
 

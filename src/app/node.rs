@@ -22,6 +22,7 @@ use crate::{
         keeping::Keeper,
         measure::Measures,
         model::cascade::{Cascade, ConfiguredModel},
+        prompt::{Prompts, alive, deployer::Deployer},
         readiness::{Readiness, Watch},
         recall::{self, Recall, embed::Embedder},
         repeated::Repeated,
@@ -128,6 +129,11 @@ pub fn start(parts: Parts, tasks: &Tasks) -> Arc<Engine> {
     }));
     tasks.spawn_until_stopped(guard.clone().follow(board.subscribe(), understanding.clone()));
     let waits = Waits::default();
+    let kept_alive: Vec<_> =
+        models.iter().filter_map(|model| Some((model.name.clone(), model.prompt_cache.keep_alive?))).collect();
+    let names = kept_alive.iter().map(|(name, _)| name.clone()).collect();
+    let prompts = Arc::new(Prompts::new(shop.prompts, board.clone(), registry.clone(), clock, names));
+    let cascade = Cascade::new(models, &registry, board.clone(), store.clone(), dice.clone(), clock);
     let engine = Arc::new(Engine {
         understanding,
         admission: Arc::new(Admission::new(&admission, &registry)),
@@ -135,7 +141,8 @@ pub fn start(parts: Parts, tasks: &Tasks) -> Arc<Engine> {
         recall: Recall::start(memory, recall::settings::Settings::default(), tasks),
         readiness,
         coalesce: Coalesce::new(store.clone(), waits, &registry, tasks),
-        cascade: Cascade::new(models, &registry, board.clone(), store.clone(), dice.clone(), clock),
+        cascade: cascade.telling(prompts.clone()),
+        prompts,
         messages: ArcSwap::new(shop.messages),
         guard,
         shadow: Shadow::new(&registry),
@@ -154,6 +161,11 @@ pub fn start(parts: Parts, tasks: &Tasks) -> Arc<Engine> {
     tasks.spawn_until_stopped(engine.admission.clone().turnstile());
     if admission.shared {
         tasks.spawn_until_stopped(engine.admission.clone().share(store.clone(), engine.dice.clone()));
+    }
+    let deployer = Deployer::new(engine.clone(), store.clone(), registry.clone());
+    tasks.spawn_until_stopped(deployer.run());
+    if !kept_alive.is_empty() {
+        tasks.spawn_until_stopped(alive::keep(engine.clone(), store.clone(), registry.clone(), kept_alive));
     }
     let keeps = Arc::new(AtomicBool::new(false));
     let keeper = Keeper {

@@ -105,7 +105,11 @@ impl Reload {
     async fn reload(self, loaded: &Counter, refused: &Counter) -> Self {
         let (folder, shop, defaults) = (self.folder.clone(), self.shop.clone(), self.defaults.clone());
         let models = self.models.clone();
-        let read = tokio::task::spawn_blocking(move || read(&folder, &shop, &defaults, &models)).await;
+        let in_force = self.engine.prompts.all_in_force();
+        let read = move || {
+            read(&folder, &shop, &defaults, &models).and_then(|shop_now| keeps_promises(&shop, &in_force, shop_now))
+        };
+        let read = tokio::task::spawn_blocking(read).await;
         match read {
             Ok(Ok(shop)) => {
                 loaded.inc();
@@ -128,8 +132,8 @@ impl Reload {
     fn put_in_force(mut self, shop: Shop) -> Self {
         let knobs = shop.knobs(&self.defaults, &self.models);
         let turned = self.board.reconfigure(knobs, self.clock.now());
-        let Shop { understanding, messages, calendar, guardrails, .. } = shop.clone();
-        self.engine.renew(understanding, messages, calendar, guardrails);
+        let Shop { understanding, messages, calendar, guardrails, prompts, .. } = shop.clone();
+        self.engine.renew(understanding, messages, calendar, guardrails, prompts);
         self.intake.renew(shop.mappings.clone(), shop.understanding.clone());
         info!(
             intents = shop.understanding.intents().count(),
@@ -155,6 +159,12 @@ fn read(folder: &Path, before: &Shop, engine: &EngineDefaults, models: &[ModelDe
         Some(shop) => Ok(shop),
         None => Err(said),
     }
+}
+
+/// The text of a prompt that is in force stays, whatever the files say: a change is a version of its own, and is deployed.
+fn keeps_promises(before: &Shop, in_force: &BTreeMap<String, String>, now: Shop) -> Result<Shop, Vec<String>> {
+    let broken = before.prompts.broken_promises(&now.prompts, in_force);
+    if broken.is_empty() { Ok(now) } else { Err(broken) }
 }
 
 /// Where the YAML and JSON files below a folder stand; what cannot be read is left out, and shows once it is read.

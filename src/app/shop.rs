@@ -3,12 +3,17 @@
 use std::sync::Arc;
 
 use crate::{
-    config::{files::Files, problem::Problems},
+    config::{
+        files::Files,
+        nearest::did_you_mean,
+        problem::{Place, Problems},
+    },
     engine::{
         degrade::Messages,
         guard::{mode::Mode, plan::Plan as Guardrails},
         origin::file::{self, Definition},
         price::{PRICE_TAG, catalogue::Asking},
+        prompt::{self, library::Library},
         sale::{self, Calendar},
         understand::Understanding,
         warm::plan::Plan,
@@ -37,6 +42,8 @@ pub struct Shop {
     pub mappings: Mappings,
     /// What is asked before a release.
     pub warming: Plan,
+    /// What goes in front of conversations.
+    pub prompts: Arc<Library>,
 }
 
 impl Shop {
@@ -55,13 +62,23 @@ impl Shop {
         let origins = file::load(files, problems).into();
         let catalogue = Asking::load(files, problems);
         let warming = Plan::load(files, problems);
+        let prompts = Arc::new(prompt::file::load(files, problems));
         let understanding = understanding?;
         let mappings = Mappings::load(files, &understanding, problems);
         let understanding = Arc::new(understanding);
         let guardrails = Arc::new(Guardrails::load(files, &understanding, problems));
         let calendar = Arc::new(sale::file::load(files, &understanding, problems));
+        for intent in prompts.prompts.iter().flat_map(|prompt| &prompt.whose.intents) {
+            if understanding.intent(intent).is_none() {
+                let hint = did_you_mean(intent, understanding.intents().map(|intent| &*intent.id));
+                problems.add(
+                    &Place::whole("prompts/"),
+                    format!("a prompt is for the intent `{intent}`, and there is none{hint}"),
+                );
+            }
+        }
         let messages = Arc::new(messages);
-        Some(Self { understanding, messages, origins, catalogue, guardrails, calendar, mappings, warming })
+        Some(Self { understanding, messages, origins, catalogue, guardrails, calendar, mappings, warming, prompts })
     }
 
     /// The tags of everything that may quote a price: priced intents, answers that do, all kept origins.
@@ -82,6 +99,7 @@ impl Shop {
             budget: i.budget,
         });
         let mut knobs = Catalogue::new(engine, &intents.collect::<Vec<_>>(), models);
+        knobs.add_prompts(self.prompts.knobs());
         knobs.add_variants(self.messages.variants().iter().map(|variant| &**variant));
         knobs.add_guardrails(self.understanding.intents().map(|intent| {
             let care = self.guardrails.care(&intent.id);

@@ -18,6 +18,7 @@ use crate::{
             cache::{Cleaning, Fold, Invalidating, Warming},
             journal::Journal,
             knobs::Knobs,
+            prompts::RollingBack,
             redis_config::RedisConfig,
         },
         decide::Limits,
@@ -89,7 +90,9 @@ pub async fn start(settings: &Settings, around: Surroundings, tasks: &Tasks) -> 
     let outbound = Outbound::on(&resolver).map_err(|error| machine(&error))?;
     let account = Account::open(&settings.controller, &outbound, &resolver, clock).await;
     let roster = Arc::new(roster(settings, &outbound));
-    let hands = Hands::default().with("knob", Arc::new(Knobs::new(board.clone(), clock)));
+    let hands = Hands::default()
+        .with("knob", Arc::new(Knobs::new(board.clone(), clock)))
+        .with("roll_back", Arc::new(RollingBack::new(board.clone(), clock)));
     let hands = on_caches(hands, settings, OnCaches { store: &store, board: &board, roster: &roster, fold, clock });
     let hands = match &redis {
         Some(redis) => hands.with("redis_config", Arc::new(RedisConfig(redis.clone()))),

@@ -16,6 +16,7 @@ pub mod incidents;
 pub mod knobs;
 pub mod messages;
 pub mod nodes;
+pub mod prompts;
 pub mod remote;
 pub mod resume;
 pub mod serve;
@@ -64,6 +65,8 @@ enum Command {
     Messages(messages::Args),
     /// Shows what a running Banto connects to, and whether it can.
     Endpoints(endpoints::Args),
+    /// Lists, lints, compares and deploys prompts.
+    Prompts(prompts::Args),
     /// Shows the engines that a controller watches, and who lags behind the knobs.
     Nodes(nodes::Args),
     /// Stops the controller from acting, until `banto resume`.
@@ -135,6 +138,7 @@ pub fn run() -> Exit {
         Command::Exposure(args) => exposure::run(args),
         Command::Messages(args) => messages::run(args),
         Command::Endpoints(args) => endpoints::run(args),
+        Command::Prompts(args) => prompts::run(args),
         Command::Nodes(args) => nodes::run(args),
         Command::Hold(args) => hold::run(args),
         Command::Resume(args) => resume::run(args),

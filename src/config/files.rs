@@ -37,7 +37,7 @@ macro_rules! shipped {
     };
 }
 
-shipped! { Alarms: "alarms/", Policies: "policies/", Dashboards: "dashboards/", Drills: "drills/" }
+shipped! { Alarms: "alarms/", Policies: "policies/", Dashboards: "dashboards/", Drills: "drills/", Prompts: "prompts/" }
 
 impl Files {
     /// The files that come with the program.

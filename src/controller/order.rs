@@ -170,6 +170,7 @@ impl Order {
             "clean_up" => "clean up low-value entries".to_owned(),
             "invalidate" => format!("invalidate {}", self.target),
             "warm" => format!("warm the cache for {}", self.target),
+            "roll_back" => format!("take {} back to the version before", self.target),
             kind => format!("set {kind} {} to {}", self.target, self.to),
         }
     }

@@ -30,6 +30,7 @@ use super::{
     measure::Measures,
     model::cascade::Cascade,
     price::PRICE_TAG,
+    prompt::{Prompts, UnknownPrompt, library::Library},
     readiness::Readiness,
     recall::{Recall, hit::Hit},
     repeated::Repeated,
@@ -76,6 +77,8 @@ pub struct Engine {
     pub reception: Reception,
     /// What is measured on the way.
     pub measures: Arc<Measures>,
+    /// What goes in front of conversations, and what the provider's cache makes of it.
+    pub prompts: Arc<Prompts>,
     /// When prices turn.
     pub calendar: sale::InForce,
     /// Who was served what; `None` where nobody asks (drills).
@@ -139,6 +142,14 @@ pub enum Refusal {
     Limited(Limited),
     /// Only a cached answer was wanted, and there is none.
     NotCached,
+    /// It names a prompt that is not there, or not for its tenant.
+    UnknownPrompt(String),
+}
+
+impl std::convert::From<UnknownPrompt> for Refusal {
+    fn from(unknown: UnknownPrompt) -> Self {
+        Self::UnknownPrompt(unknown.name)
+    }
 }
 
 impl Answer {
@@ -206,6 +217,7 @@ impl Engine {
         let started = Instant::now();
         self.crowd.note(&asked.caller, &asked.text);
         self.admission.admit(&asked.caller, asked.hints.within).await.map_err(Refusal::Limited)?;
+        let asked = self.prompted(asked)?;
         let question = Arc::new(self.understanding.load().question(asked));
         self.reception.asks(&question);
         if let Some(log) = self.refused(&question).await {
@@ -242,6 +254,15 @@ impl Engine {
             self.note_given(&answer);
         }
         answer
+    }
+
+    /// The request with its prompt in front, where one is configured for it.
+    ///
+    /// # Errors
+    /// It names a prompt that it cannot have.
+    pub(super) fn prompted(&self, asked: Asked) -> Result<Asked, UnknownPrompt> {
+        let understanding = self.understanding.load();
+        self.prompts.put_in_front(asked, |asked| understanding.question(asked.clone()).intent.id.clone())
     }
 
     /// What a question shares its flight by: its key, or nothing when its answer is for one caller only.
@@ -374,9 +395,11 @@ impl Engine {
         messages: Arc<Messages>,
         calendar: Arc<Calendar>,
         guardrails: Arc<Plan>,
+        prompts: Arc<Library>,
     ) {
         self.guard.renew(guardrails, &understanding, &self.board);
         understanding.put_in_force(&self.understanding);
+        self.prompts.renew(prompts);
         self.messages.store(messages);
         self.calendar.store(calendar);
         self.recall.renew();

@@ -71,6 +71,8 @@ pub struct Hints {
     pub only_if_cached: bool,
     /// The answer is of no use when it has to wait longer for its turn than this.
     pub within: Option<Duration>,
+    /// The prompt that Banto is to put in front.
+    pub prompt: Option<String>,
 }
 
 /// Why semantic recall does not apply to a request, whatever its words.
@@ -127,6 +129,8 @@ pub struct Asked {
     pub not_alone: Option<NotAlone>,
     /// What the caller said about caching.
     pub hints: Hints,
+    /// The version of the prompt that Banto has put in front.
+    pub prompt: Option<Arc<str>>,
 }
 
 impl Asked {

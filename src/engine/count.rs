@@ -13,6 +13,7 @@ impl Engine {
     /// The outer one when the request is over a limit, the inner one when no model counts. Safe to drop.
     pub async fn count(&self, asked: &Asked) -> Result<Result<u64, Failure>, Refusal> {
         self.admission.admit(&asked.caller, asked.hints.within).await.map_err(Refusal::Limited)?;
-        Ok(self.cascade.count(asked, self.deadline).await)
+        let asked = self.prompted(asked.clone())?;
+        Ok(self.cascade.count(&asked, self.deadline).await)
     }
 }

@@ -22,6 +22,7 @@ pub mod measure;
 pub mod model;
 pub mod origin;
 pub mod price;
+pub mod prompt;
 pub mod readiness;
 pub mod recall;
 pub mod repeated;

@@ -13,7 +13,10 @@ use arc_swap::ArcSwap;
 use serde::{Deserialize, Serialize};
 use tokio::sync::watch;
 
-use super::{catalogue::Catalogue, value::Value};
+use super::{
+    catalogue::{Catalogue, Returns},
+    value::Value,
+};
 use crate::{clock::Timestamp, digest::Digest, ids::KnobName};
 
 /// How many past changes the board remembers.
@@ -32,8 +35,11 @@ pub struct Setting {
     pub reason: String,
     /// The incident it was set in, if any.
     pub incident: Option<String>,
-    /// When it returns to the configured value by itself; `None` stays.
+    /// When it returns by itself, to the configured value or the one before; `None` stays.
     pub expires: Option<Timestamp>,
+    /// The value before, of knobs that return to it. A change that only renews another keeps where that returns to.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub before: Option<Value>,
 }
 
 /// A wish to change a knob.
@@ -160,6 +166,7 @@ impl Board {
             let knob = catalogue.get(name)?;
             let is_configured =
                 setting.expires.is_none() && ["expiry", "configuration"].contains(&setting.author.as_str());
+            let is_configured = is_configured && knob.returns == Returns::Configured;
             let fits = knob.bounds.admit(&setting.value, &setting.value).is_ok();
             let moves = setting.value != knob.default && (is_configured || !fits);
             moves.then(|| (name.clone(), setting.value.clone(), knob.default.clone()))
@@ -192,6 +199,7 @@ impl Board {
             reason: "the configured value".into(),
             incident: None,
             expires: None,
+            before: None,
         }))
     }
 
@@ -217,14 +225,15 @@ impl Board {
         Ok(self.apply(&mut state, change, present.value, now))
     }
 
-    /// Returns every change whose deadline has passed to its configured value; what was returned.
+    /// Returns every change whose deadline has passed to where its knob returns to; what was returned.
     pub fn expire(&self, now: Timestamp) -> Vec<Changed> {
         let mut state = self.state();
         let due = |setting: &Setting| setting.expires.is_some_and(|at| at <= now);
         let expired: Vec<_> =
             state.document.settings.iter().filter(|(_, s)| due(s)).map(|(k, s)| (k.clone(), s.clone())).collect();
         let back = |(knob, old): (KnobName, Setting)| {
-            let to = self.catalogue.load().get(&knob)?.default.clone();
+            let configured = self.catalogue.load().get(&knob)?.default.clone();
+            let to = old.before.clone().unwrap_or(configured);
             let reason = format!("the time that {} had set was over", old.author);
             let change = Change {
                 knob,
@@ -285,9 +294,16 @@ impl Board {
 
     fn apply(&self, state: &mut State, change: Change, from: Value, now: Timestamp) -> Changed {
         state.document.version += 1;
-        let version = state.document.settings.get(&change.knob).map_or(0, |setting| setting.version) + 1;
+        let old = state.document.settings.get(&change.knob);
+        let version = old.map_or(0, |setting| setting.version) + 1;
+        let returns = self.catalogue.load().get(&change.knob).map(|knob| knob.returns).unwrap_or_default();
+        let before = match (returns, old) {
+            (Returns::Configured, _) => None,
+            (Returns::Before, Some(old)) if old.value == change.to => old.before.clone(),
+            (Returns::Before, _) => Some(from.clone()),
+        };
         let Change { knob, to, author, reason, incident, expires, .. } = change;
-        let setting = Setting { value: to, version, author, reason, incident, expires };
+        let setting = Setting { value: to, version, author, reason, incident, expires, before };
         state.document.settings.insert(knob.clone(), setting.clone());
         let changed = Changed { at: now, knob, from, setting };
         state.history.push_back(changed.clone());
@@ -348,6 +364,34 @@ mod tests {
         assert_eq!(board.expire(until).len(), 1);
         let setting = board.get("engine.mode").expect("a known knob");
         assert_eq!((setting.value, setting.expires, setting.version), (Value::Choice("normal".into()), None, 2));
+    }
+
+    #[test]
+    fn a_prompts_version_returns_to_the_one_before_and_not_to_where_it_began() {
+        let prompts = |words: &[&str]| {
+            let mut knobs = Catalogue::new(&EngineDefaults::default(), &[], &[]);
+            knobs.add_prompts([("prompt.p".to_owned(), words.iter().map(ToString::to_string).collect())]);
+            knobs
+        };
+        let board = Board::new(prompts(&["off", "v1", "v2", "v3"]));
+        let to = |version: &str, expires| {
+            let change = Change { expires, ..change("prompt.p", Value::Choice(version.into())) };
+            board.set(change, Timestamp(0)).expect("a known version")
+        };
+        let value = || board.get("prompt.p").map(|setting| setting.value.to_string());
+        to("v1", None);
+        to("v2", Some(Timestamp(60)));
+        to("v2", Some(Timestamp(90)));
+        assert_eq!(board.expire(Timestamp(90)).len(), 1);
+        assert_eq!(value().as_deref(), Some("v1"));
+        to("v2", Some(Timestamp(120)));
+        to("v2", None);
+        assert!(board.expire(Timestamp(120)).is_empty(), "it stays");
+        to("v3", Some(Timestamp(150)));
+        board.expire(Timestamp(150));
+        assert_eq!(value().as_deref(), Some("v2"));
+        board.reconfigure(prompts(&["off", "v2", "v4"]), Timestamp(160));
+        assert_eq!(value().as_deref(), Some("v2"), "changed files deploy nothing");
     }
 
     #[test]

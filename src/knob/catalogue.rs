@@ -22,6 +22,18 @@ pub struct Knob {
     pub time_to_effect: Duration,
     /// What it does, in a sentence; names the unit.
     pub doc: &'static str,
+    /// Where a temporary change of it returns to.
+    pub returns: Returns,
+}
+
+/// Where a temporary change of a knob returns to.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Returns {
+    /// To the configured value.
+    #[default]
+    Configured,
+    /// To the value before the change: the configured one is only where it all began.
+    Before,
 }
 
 /// How far a knob may be turned.
@@ -292,7 +304,20 @@ impl Catalogue {
 
     fn add(&mut self, name: &str, default: Value, bounds: Bounds, secs_to_effect: u64, doc: &'static str) {
         let time_to_effect = Duration::from_secs(secs_to_effect);
-        self.0.insert(name.into(), Knob { default, bounds, time_to_effect, doc });
+        let returns = Returns::Configured;
+        self.0.insert(name.into(), Knob { default, bounds, time_to_effect, doc, returns });
+    }
+
+    /// The prompts, and the words of each: the first is where it all begins.
+    pub fn add_prompts(&mut self, prompts: impl IntoIterator<Item = (String, Vec<String>)>) {
+        for (name, words) in prompts {
+            let Some(first) = words.first().cloned() else { continue };
+            let doc = "The version of a prompt that goes in front of conversations. `banto prompts deploy` turns it.";
+            self.add(&name, Value::Choice(first), Bounds::OneOf(words), 10, doc);
+            if let Some(knob) = self.0.get_mut(name.as_str()) {
+                knob.returns = Returns::Before;
+            }
+        }
     }
 
     /// A knob by its name.

@@ -296,7 +296,10 @@ mod tests {
         let setting = |(knob, version, value): &(&str, u64, u64)| {
             let (author, reason) = ("test".into(), "a test".into());
             let value = Value::Count(*value);
-            ((*knob).into(), Setting { value, version: *version, author, reason, incident: None, expires: None })
+            (
+                (*knob).into(),
+                Setting { value, version: *version, author, reason, incident: None, expires: None, before: None },
+            )
         };
         Document { version, settings: settings.iter().map(setting).collect() }
     }

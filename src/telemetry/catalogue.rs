@@ -196,6 +196,18 @@ catalogue! {
     CACHE_READ_TOKENS = Counter "prompt_cache.read_tokens" None ["model"] "engine/model": "Prompt tokens that the provider read from its prompt cache.";
     CACHE_WRITE_TOKENS = Counter "prompt_cache.write_tokens" None ["model"] "engine/model": "Prompt tokens that the provider wrote to its prompt cache.";
     PROMPT_TOKENS = Counter "prompt_cache.prompt_tokens" None ["model"] "engine/model": "All prompt tokens of answers that reported usage.";
+    PROMPT_CALLS = Counter "prompt.calls" None ["model", "version"] "engine/prompt": "Answers whose usage is known, by the version of the prompt in front: `NAME/VERSION` of prompts/, `#…` for a prefix that applications bring themselves, `other` for rare ones, `none` without one.";
+    PROMPT_HITS = Counter "prompt.hits" None ["model", "version"] "engine/prompt": "Of these, answers whose prefix the provider read from its cache.";
+    PROMPT_READ = Counter "prompt.read_tokens" None ["model", "version"] "engine/prompt": "Prompt tokens read from the provider's cache, by version.";
+    PROMPT_WRITTEN = Counter "prompt.write_tokens" None ["model", "version"] "engine/prompt": "Prompt tokens written to the provider's cache, by version.";
+    PROMPT_ALL_TOKENS = Counter "prompt.tokens" None ["model", "version"] "engine/prompt": "All prompt tokens, by version.";
+    PROMPT_TTFT = Distribution "prompt.ttft" Seconds ["model", "version"] "engine/prompt": "Time to the first token of answers that came in events, by version.";
+    PROMPT_DEPLOYMENTS = Counter "prompt.deployments" None ["result"] "engine/prompt": "Deployments of prompts by what became of them: rolled_out, kept, returned (the hit rate did not recover), refused (not put in force).";
+    PROMPTS_NOT_PUT = Counter "prompt.not_put" None [] "engine/prompt": "Requests that went without their prompt: their format has no place for it, or this node's files lack the version in force.";
+    NEW_PREFIXES = Counter "prompt.new_prefixes" None [] "engine/prompt": "Requests that came with a prefix this node had not seen.";
+    WARM_UPS = Counter "prompt.warm_ups" None ["model"] "engine/prompt": "Requests that warmed a provider's cache for a deployment.";
+    KEEP_ALIVES = Counter "prompt.keep_alives" None ["model", "result"] "engine/prompt": "Requests that keep an idle prefix in the provider's cache, by result: read, written (it was gone already), failed, spared (the model was under pressure: none was sent).";
+    PROBE_COST = Counter "prompt.probe_cost" Usd ["why"] "engine/prompt": "What requests for a prefix alone cost, beside `answers.cost`: deployment, keep_alive.";
 
     // the network
     DNS_TIME = Distribution "dns.resolution_time" Seconds ["zone"] "resolve": "Duration of one look-up at the resolver, failed ones included, by the zone of the node that asked.";

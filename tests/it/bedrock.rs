@@ -47,6 +47,7 @@ fn asked(stream: bool) -> Asked {
         context: Digest::of([]),
         not_alone: None,
         hints: Hints::default(),
+        prompt: None,
     }
 }
 

@@ -88,7 +88,12 @@ fn an_outage_of_every_model_shows_nobody_an_error() {
 }
 
 #[test]
-fn a_new_prompt_is_named_and_left_to_warm_by_itself() {
+fn a_viral_tweet_is_let_in_and_the_limits_fall_again_slowly() {
+    holds("organic-spike");
+}
+
+#[test]
+fn a_prompt_that_the_provider_does_not_keep_is_named_and_taken_back() {
     holds("prompt-update");
 }
 

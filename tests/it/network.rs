@@ -109,6 +109,7 @@ fn asked() -> Asked {
         context: Digest::of([]),
         not_alone: None,
         hints: Hints::default(),
+        prompt: None,
     }
 }
 

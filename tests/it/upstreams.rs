@@ -108,6 +108,7 @@ fn asked(stream: bool) -> Asked {
         context: Digest::of([]),
         not_alone: None,
         hints: Hints::default(),
+        prompt: None,
     }
 }
 

@@ -17,6 +17,7 @@ mod knobs;
 mod measurements;
 mod messages;
 mod nodes;
+mod prompts;
 mod revisions;
 mod simulated;
 mod watch;
@@ -98,6 +99,8 @@ pub fn router(desk: Arc<Desk>) -> Router {
         .route("/api/v1/simulated/{model}", get(simulated::show).post(simulated::set))
         .route("/api/v1/endpoints", get(endpoints::list))
         .route("/api/v1/crowd", get(crowd::judged))
+        .route("/api/v1/prompts", get(prompts::status))
+        .route("/api/v1/prompts/deploy", post(prompts::deploy))
         .route("/api/v1/messages/rates", get(messages::rates))
         .route("/api/v1/revisions", get(revisions::list).post(revisions::revise))
         .route("/api/v1/labels", get(feedback::labels))

@@ -83,6 +83,7 @@ fn read(
         not_alone,
         caller: Caller { user, ..caller },
         hints,
+        prompt: None,
         body,
     })
 }

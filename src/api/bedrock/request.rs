@@ -69,6 +69,7 @@ pub(super) fn conversation(
         not_alone,
         caller,
         hints,
+        prompt: None,
         body: body.clone(),
     })
 }
@@ -98,6 +99,7 @@ fn invocation(model: &str, body: Bytes, caller: Caller, hints: Hints, stream: bo
         not_alone: Some(NotAlone::NotAQuestion),
         caller,
         hints,
+        prompt: None,
         body,
     })
 }

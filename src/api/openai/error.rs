@@ -237,6 +237,11 @@ impl From<Refusal> for ApiError {
         match refusal {
             Refusal::Limited(limited) => Self::rate_limited(limited),
             Refusal::NotCached => Self::not_cached(),
+            Refusal::UnknownPrompt(name) => Self::invalid(
+                None,
+                Some("invalid_header"),
+                format!("The header `x-banto-prompt` names `{name}`, and there is no such prompt for this tenant."),
+            ),
         }
     }
 }

@@ -71,6 +71,7 @@ pub fn read(body: Bytes, caller: Caller, hints: Hints, known: &[String]) -> Resu
         not_alone,
         caller: Caller { user, ..caller },
         hints,
+        prompt: None,
         body: body.clone(),
     })
 }

@@ -9,6 +9,7 @@ pub mod journal;
 pub mod knobs;
 pub mod message;
 pub mod outbox;
+pub mod prompts;
 pub mod redis_config;
 mod rows;
 

@@ -20,8 +20,8 @@ use crate::{
 };
 
 /// Kinds of changes that nothing takes back.
-pub const NO_WAY_BACK: [&str; 6] =
-    ["clean_up", "warm", "invalidate", "ecs_deployment", "cdn_invalidation", "elasticache_node_type"];
+pub const NO_WAY_BACK: [&str; 7] =
+    ["clean_up", "warm", "invalidate", "roll_back", "ecs_deployment", "cdn_invalidation", "elasticache_node_type"];
 
 /// Where an episode stands.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]

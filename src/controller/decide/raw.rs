@@ -79,6 +79,7 @@ pub(super) struct RawStep {
     pub(super) clean_up: Option<RawCleanUp>,
     pub(super) warm: Option<RawWarm>,
     pub(super) invalidate: Option<RawInvalidate>,
+    pub(super) roll_back: Option<RollBack>,
     pub(super) aws: Option<RawAws>,
     pub(super) notify: Option<String>,
     pub(super) wait: Option<TimeSpan>,
@@ -123,6 +124,14 @@ pub(super) struct RawWarm {
 pub(super) struct RawInvalidate {
     #[schemars(with = "Vec<String>")]
     pub(super) tags: Spanned<Vec<String>>,
+}
+
+/// What can be taken back to how it was before it was deployed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub(super) enum RollBack {
+    /// Versions of prompts that were deployed within the last hour.
+    Prompts,
 }
 
 #[derive(Debug, Deserialize, schemars::JsonSchema)]

@@ -4,7 +4,7 @@ use std::{collections::BTreeMap, time::Duration};
 
 use super::{
     policy::{Act, SetKnob, Step},
-    raw::{RawAws, RawBounds, RawCleanUp, RawInvalidate, RawSet, RawStep, RawWarm, Scalar},
+    raw::{RawAws, RawBounds, RawCleanUp, RawInvalidate, RawSet, RawStep, RawWarm, RollBack, Scalar},
     redis_config,
     validate::{OUTSIDE, Reader},
 };
@@ -42,15 +42,20 @@ impl<'a, 'b> Steps<'a, 'b> {
 
     fn step(&mut self, raw: &Spanned<RawStep>) -> Option<Step> {
         if raw.value.verbs() != 1 {
-            let what = "a step does one thing: `set`, `clean_up`, `warm`, `invalidate`, `aws`, `notify` or `wait`";
+            let what = "a step does one thing: `set`, `clean_up`, `warm`, `invalidate`, `roll_back`, `aws`, \
+                        `notify` or `wait`";
             self.reader.wrong(raw, what.into());
             return None;
         }
-        let RawStep { set, clean_up, warm, invalidate, aws, notify, wait, condition } = &raw.value;
+        let RawStep { set, clean_up, warm, invalidate, roll_back, aws, notify, wait, condition } = &raw.value;
         let condition = match condition {
             Some(text) => Some(self.reader.condition(text)?),
             None => None,
         };
+        if let Some(RollBack::Prompts) = roll_back {
+            let (kind, target) = ("roll_back".to_owned(), "prompts".to_owned());
+            return Some(Step { act: Act::Outside { kind, target, to: "before".into() }, condition });
+        }
         if let Some(warm) = warm {
             return Some(Step { act: self.warm(warm)?, condition });
         }

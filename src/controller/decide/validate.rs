@@ -327,6 +327,7 @@ impl RawStep {
             self.clean_up.is_some(),
             self.warm.is_some(),
             self.invalidate.is_some(),
+            self.roll_back.is_some(),
             self.aws.is_some(),
             self.notify.is_some(),
             self.wait.is_some(),

@@ -21,6 +21,7 @@ use crate::{
             simulated::{Simulated, Simulation, profile::Profile},
         },
         price::checker::{self, Checker},
+        prompt::deployer::Deployer,
         recall::embed::hashed::Hashed,
     },
     events::{
@@ -44,10 +45,15 @@ use crate::{
 pub(super) fn house(setting: Setting<'_>, files: &Files) -> Result<House, String> {
     let Setting { plan, seed, controlled, clock, tasks } = setting;
     let mut problems = Problems::default();
+    let with_prompts = plan.prompts.as_ref().map(|text| files.with(plan::PROMPTS, text));
+    let files = with_prompts.as_ref().unwrap_or(files);
     let shop = Shop::load(files, &mut problems);
     let shop =
         problems.or(shop).map_err(|problems| problems.to_string())?.ok_or("there are no intents in policies/")?;
-    let settings = Settings::default();
+    let mut settings = Settings::default();
+    if let Some((rate, burst)) = plan.limits {
+        (settings.limits.rate, settings.limits.burst) = (rate, burst);
+    }
     let dice = Arc::new(Dice::seeded(seed));
     let limits = Limits { bytes: plan.store.holds.unwrap_or(Limits::default().bytes), ..Limits::default() };
     let registries: Vec<_> = (0..plan.nodes).map(|_| Arc::new(Registry::default())).collect();
@@ -131,6 +137,7 @@ pub(super) fn house(setting: Setting<'_>, files: &Files) -> Result<House, String
     }
     let inbox = Inbox::default();
     let first = nodes.first().zip(registries.first()).ok_or("a fleet without nodes answers nobody")?;
+    let deployer = Deployer::new(first.0.engine.clone(), store.clone(), first.1.clone());
     let letters = DeadLetters::in_memory(dead_letters::Limits::default()).map_err(|error| error.to_string())?;
     let intake = Intake::new(intake::Parts {
         mappings: shop.mappings.clone(),
@@ -164,7 +171,9 @@ pub(super) fn house(setting: Setting<'_>, files: &Files) -> Result<House, String
         board,
         watch,
         intake,
+        deployer,
         files: files.clone(),
+        tasks: tasks.clone(),
         system: Mutex::new(plan.system.clone()),
         clock,
         notes: Mutex::default(),

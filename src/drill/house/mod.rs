@@ -45,13 +45,18 @@ use crate::{
             Simulation,
             profile::{Known, Profile},
         },
+        prompt::deployer::{Deployer, Wish},
     },
     events::{
         envelope::Carried,
         intake::{Channel, Intake, OnFailure, Which},
     },
     ids::ModelName,
-    knob::board::Board,
+    knob::{
+        board::{Board, Changed},
+        catalogue::Returns,
+    },
+    tasks::Tasks,
 };
 
 /// The name that clients ask for.
@@ -73,7 +78,9 @@ pub struct House {
     board: Arc<Board>,
     watch: Option<Watch>,
     intake: Arc<Intake>,
+    deployer: Deployer,
     files: Files,
+    tasks: Tasks,
     /// The system prompt that the application sends now.
     system: Mutex<String>,
     clock: Clock,
@@ -185,16 +192,23 @@ impl House {
 
     /// How knobs were turned, oldest first.
     fn turns(&self) -> Vec<KnobTurn> {
-        let configured = |knob: &str| self.board.catalogue().get(knob).map(|knob| knob.default.clone());
-        let turn = |changed: crate::knob::board::Changed| KnobTurn {
+        let past: Vec<_> = self.board.history(usize::MAX).into_iter().rev().collect();
+        let begun = |name: &str| past.iter().rev().find(|it| *it.knob == *name && self.moment(it.at).0 < 0);
+        // A prompt is home where it stood when the drill began.
+        let configured = |name: &str| {
+            let knob = self.board.catalogue().get(name).cloned()?;
+            let begun = begun(name).filter(|_| knob.returns == Returns::Before);
+            Some(begun.map_or(knob.default, |it| it.setting.value.clone()))
+        };
+        let turn = |changed: &Changed| KnobTurn {
             at: self.moment(changed.at),
             home: configured(&changed.knob).as_ref() == Some(&changed.setting.value),
             knob: changed.knob.to_string(),
             from: changed.from.to_string(),
             to: changed.setting.value.to_string(),
-            author: changed.setting.author,
+            author: changed.setting.author.clone(),
         };
-        self.board.history(usize::MAX).into_iter().rev().map(turn).collect()
+        past.iter().map(turn).collect()
     }
 }
 
@@ -235,6 +249,16 @@ impl Fleet for House {
             }
             What::Mapping { of, learns } => self.mend(of, learns).await,
             What::Prompt(prompt) => prompt.trim().clone_into(&mut self.system()),
+            What::Deploys { prompt, version, by, reason } => {
+                let prompts = vec![(prompt.clone(), Some(version.clone()))];
+                let (by, reason) = (by.clone(), reason.clone());
+                let wish = Wish { prompts, now: true, keep: false, by, reason };
+                let deployer = self.deployer.clone();
+                // Warming takes its time; the world goes on meanwhile.
+                self.tasks.spawn(async move {
+                    let _ = deployer.deploy(wish).await;
+                });
+            }
             What::Embedder { collapse } => self.embedder.collapse(*collapse),
             What::Resolver { zone, now } => self.network.turn(zone, now.clone()),
             What::EndpointMoves => self.network.move_endpoint(),

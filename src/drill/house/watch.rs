@@ -18,6 +18,7 @@ use crate::{
             cache::{Cleaning, Invalidating, Warming},
             journal::Journal,
             knobs::Knobs,
+            prompts::RollingBack,
         },
         alarm::AlarmState,
         decide::Limits,
@@ -79,6 +80,7 @@ impl Watch {
             .with("knob", Arc::new(Knobs::new(board.clone(), clock)))
             .with("clean_up", Arc::new(Cleaning::new(store.clone(), board.clone(), clock)))
             .with("warm", Arc::new(Warming::new(store.clone(), clock)))
+            .with("roll_back", Arc::new(RollingBack::new(board.clone(), clock)))
             .with("invalidate", Arc::new(Invalidating::new(store.clone(), Arc::new(|tag| vec![Tag(tag.into())]))));
         let own = Registry::default();
         let limits = Limits::default();

@@ -67,6 +67,10 @@ pub struct Plan {
     pub sells: Vec<Arc<str>>,
     /// The system prompt that comes with every question; empty for none.
     pub system: String,
+    /// The prompts that the operator has, as a file; `None` for those of the folder.
+    pub prompts: Option<String>,
+    /// How many requests a second a node lets in, and how many at once above that; `None` for the usual limits.
+    pub limits: Option<(u64, u64)>,
     /// How people behave.
     pub users: Users,
     /// Who comes when.
@@ -216,6 +220,17 @@ pub enum What {
     },
     /// The application sends another system prompt.
     Prompt(String),
+    /// An operator puts a version of a prompt in force by hand, without waiting for the window.
+    Deploys {
+        /// Which prompt.
+        prompt: String,
+        /// Which version.
+        version: String,
+        /// Who.
+        by: String,
+        /// Why.
+        reason: String,
+    },
     /// Something happens to the store.
     Store(StoreTurn),
     /// The resolver of a zone changes its ways.
@@ -247,6 +262,9 @@ pub struct Harm {
     pub share: Ratio,
 }
 
+/// Where the prompts of a drill's world stand.
+pub const PROMPTS: &str = "prompts/drill.yaml";
+
 /// The topic of a title's price.
 pub fn price_of(title: &str) -> String {
     format!("price of {title}")
@@ -272,6 +290,9 @@ impl What {
             }
             Self::Mapping { of, learns } => {
                 format!("somebody adds `{learns}` to the mapping of `{of}` and replays the dead letters")
+            }
+            Self::Deploys { prompt, version, by, reason } => {
+                format!("{by} deploys {version} of the prompt `{prompt}` by hand: {reason}")
             }
             Self::Prompt(_) => "the application sends a new system prompt".into(),
             Self::Store(turn) => format!("the store {}", turn.words()),
@@ -316,7 +337,8 @@ impl Plan {
             Arrivals::Crowd { at, .. } => Some(at),
             Arrivals::Flow(_) => None,
         });
-        let changes = self.world.iter().filter(|it| !matches!(it.what, What::Event { .. })).map(|it| it.at);
+        let breaks = |it: &&Happening| !matches!(it.what, What::Event { .. }) && it.at >= Offset(0);
+        let changes = self.world.iter().filter(breaks).map(|it| it.at);
         crowds.chain(changes).min().unwrap_or_default()
     }
 

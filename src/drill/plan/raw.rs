@@ -41,6 +41,8 @@ pub(super) struct RawDrill {
     pub prices: BTreeMap<String, Spanned<u32>>,
     #[serde(default)]
     pub system: String,
+    pub prompts: Option<Spanned<String>>,
+    pub limits: Option<Spanned<RawLimits>>,
     pub users: RawUsers,
     #[serde(default)]
     pub words: BTreeMap<String, Vec<String>>,
@@ -59,11 +61,19 @@ pub(super) struct RawModel {
     pub model: Spanned<String>,
     pub first_token: TimeSpan,
     pub cold: Option<TimeSpan>,
+    pub least_prefix: Option<u64>,
     pub per_token: TimeSpan,
     pub capacity: Option<Capacity>,
     #[serde(default)]
     pub pool: RawPool,
     pub prices: RawPrices,
+}
+
+#[derive(Clone, Copy, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct RawLimits {
+    pub rate: u64,
+    pub burst: u64,
 }
 
 #[derive(Deserialize)]
@@ -172,6 +182,7 @@ pub(super) struct RawHappening {
     pub resolver: Option<Resolving>,
     pub endpoint: Option<Moves>,
     pub guardrail: Option<RawInspection>,
+    pub deploys: Option<RawDeploys>,
 }
 
 #[derive(Deserialize)]
@@ -187,6 +198,15 @@ pub(super) struct RawGuardrail {
 pub(super) struct RawInspection {
     pub filters: Spanned<u64>,
     pub per_filter: TimeSpan,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct RawDeploys {
+    pub prompt: String,
+    pub version: String,
+    pub by: String,
+    pub reason: String,
 }
 
 #[derive(Deserialize)]

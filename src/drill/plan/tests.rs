@@ -97,6 +97,7 @@ fn every_drill_that_ships_is_good_and_names_its_incident() {
         "false-positives",
         "guardrail-slows-down",
         "memory-exhaustion",
+        "organic-spike",
         "pool-exhaustion",
         "promotion-flip",
         "prompt-update",
@@ -139,7 +140,7 @@ fn mistakes_name_their_place_and_the_remedy() {
         (
             "subject: One Piece 120",
             "now: {}",
-            "this is one of `model:` with `now:`, `event:` with `subject:`, `fact:` with `says:`, `embedder:`, `prices:`, `mapping:`, `prompt:`, `guardrail:`, `store:`, `zone:` with `resolver:`, `endpoint:`",
+            "this is one of `model:` with `now:`, `event:` with `subject:`, `fact:` with `says:`, `embedder:`, `prices:`, `mapping:`, `prompt:`, `guardrail:`, `deploys:`, `store:`, `zone:` with `resolver:`, `endpoint:`",
         ),
         ("kind: throttle", "kind: sleepy", "drills/small.yaml:16:"),
         ("\nharm:", "\nharms:", "unknown field `harms`"),

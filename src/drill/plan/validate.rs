@@ -5,23 +5,24 @@ use std::{collections::BTreeMap, sync::Arc, time::Duration};
 use chrono::DateTime;
 
 use super::{
-    Arrivals, Happening, Harm, Incident, Plan, SharedStore, SimulatedModel, Traffic, Users, What, price_of,
+    Arrivals, Happening, Harm, Incident, PROMPTS, Plan, SharedStore, SimulatedModel, Traffic, Users, What, price_of,
     prices::costs,
     raw::{
-        RawCorner, RawDrill, RawFact, RawHappening, RawIncident, RawModel, RawPrices, RawQuestion, RawStore,
+        RawCorner, RawDrill, RawFact, RawHappening, RawIncident, RawLimits, RawModel, RawPrices, RawQuestion, RawStore,
         RawTraffic, RawUsers,
     },
 };
 use crate::{
     config::{
         document::{Document, Spanned},
-        files::File,
+        files::{File, Files},
         problem::Problems,
     },
     drill::{facts::Facts, grade::Measure, offset::Offset, question::Template, world::Pace},
     engine::{
         asked::Tier,
         model::{prices::Prices, simulated::profile::Profile},
+        prompt,
     },
 };
 
@@ -76,6 +77,8 @@ impl Reader<'_> {
             .for_each(|(title, yen)| facts.begin(&price_of(title), vec![title.to_string()], costs(title, *yen)));
         let asks = self.questions(&raw.words, &raw.questions, &facts);
         self.size(&raw);
+        let prompts = self.prompts(raw.prompts.as_ref());
+        let limits = self.limits(raw.limits.as_ref());
         let store = self.store(&raw.store, &raw.drill);
         let guardrail = raw.guardrail.as_ref().map(|raw| self.guardrail(raw));
         let models: Vec<_> = raw.models.iter().map(|raw| self.model(raw)).collect();
@@ -117,7 +120,28 @@ impl Reader<'_> {
             looks,
             models,
             system: raw.system.trim().to_owned(),
+            prompts,
+            limits,
         }
+    }
+
+    /// The operator's prompts of the drill's world, as they would stand below `prompts/`.
+    fn prompts(&mut self, raw: Option<&Spanned<String>>) -> Option<String> {
+        let text = raw?;
+        let mut problems = Problems::default();
+        prompt::file::load(&Files::of([(PROMPTS, text.value.as_str())]), &mut problems);
+        if !problems.is_empty() {
+            self.wrong(text, format!("these prompts cannot be used: {problems}"));
+        }
+        Some(text.value.clone())
+    }
+
+    fn limits(&mut self, raw: Option<&Spanned<RawLimits>>) -> Option<(u64, u64)> {
+        let raw = raw?;
+        if raw.value.rate == 0 || raw.value.burst == 0 {
+            self.wrong(raw, "a limit of 0 lets nobody in; use 1 or more");
+        }
+        Some((raw.value.rate, raw.value.burst))
     }
 
     fn size(&mut self, raw: &RawDrill) {
@@ -280,6 +304,7 @@ impl Reader<'_> {
         let usual = Profile {
             first_token: raw.first_token,
             cold: raw.cold.unwrap_or(default.cold),
+            least_prefix: raw.least_prefix.unwrap_or(default.least_prefix),
             per_token: raw.per_token,
             capacity: raw.capacity,
             ..default
@@ -318,12 +343,18 @@ impl Reader<'_> {
         let prices = raw.prices.and_then(|turn| self.turn(turn, known.prices));
         let (store, prompt) = (raw.store.map(What::Store), raw.prompt.map(What::Prompt));
         let mapping = raw.mapping.map(|it| What::Mapping { of: it.of, learns: it.learns });
+        let deploys = raw.deploys.map(|it| What::Deploys {
+            prompt: it.prompt,
+            version: it.version,
+            by: it.by,
+            reason: it.reason,
+        });
         let guardrail = raw.guardrail.as_ref().and_then(|it| self.other_filters(it, &raw.at, known.has_guardrail));
-        let whats = [model, event, fact, embedder, prices, store, prompt, mapping, guardrail];
+        let whats = [model, event, fact, embedder, prices, store, prompt, mapping, guardrail, deploys];
         let mut whats = whats.into_iter().chain(network).flatten();
         let (Some(what), None) = (whats.next(), whats.next()) else {
             let remedy = "this is one of `model:` with `now:`, `event:` with `subject:`, `fact:` with `says:`, \
-                          `embedder:`, `prices:`, `mapping:`, `prompt:`, `guardrail:`, `store:`, `zone:` with `resolver:`, `endpoint:`";
+                          `embedder:`, `prices:`, `mapping:`, `prompt:`, `guardrail:`, `deploys:`, `store:`, `zone:` with `resolver:`, `endpoint:`";
             self.wrong(&raw.at, remedy);
             return None;
         };

@@ -23,6 +23,7 @@ fn question(shop: &Understanding, user: &str, text: &str) -> Question {
         context: Digest::of([]),
         not_alone: None,
         hints: Hints::default(),
+        prompt: None,
     })
 }
 

@@ -133,6 +133,7 @@ fn reader(id: &str, text: &str, understanding: &Understanding) -> Reader {
         context: Digest::of([]),
         not_alone: None,
         hints: Hints::default(),
+        prompt: None,
     };
     let question: Arc<Question> = Arc::new(understanding.question(asked));
     Reader { id: id.into(), question, source: Source::Primary, age: Duration::ZERO }

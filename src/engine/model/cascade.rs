@@ -29,7 +29,7 @@ use super::{
     codes::{Codes, Seen},
     course::Course,
     failure::{Class, Failure},
-    lane::{Errand, Lane},
+    lane::{Errand, Lane, Purpose},
     outages::{Outage, Outages},
     pool::Dimensions,
     prices::Prices,
@@ -39,7 +39,12 @@ use super::{
 use crate::{
     clock::Clock,
     dice::Dice,
-    engine::{answer_log::LogWriter, asked::Asked, source::Source},
+    engine::{
+        answer_log::LogWriter,
+        asked::Asked,
+        prompt::{Prompts, Sent, alive::KeepAlive, least},
+        source::Source,
+    },
     ids::ModelName,
     knob::board::{Board, Document},
     store::Store,
@@ -48,7 +53,7 @@ use crate::{
 };
 
 pub use self::{
-    aside::{Aside, NotAside},
+    aside::{Aside, NotAside, Probed},
     situation::{Health, Situation},
 };
 
@@ -70,6 +75,23 @@ pub struct ConfiguredModel {
     pub deadlines: Deadlines,
     /// What it costs.
     pub prices: Prices,
+    /// How its provider's prompt cache is treated.
+    pub prompt_cache: PromptCache,
+}
+
+/// How a provider's prompt cache is treated.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct PromptCache {
+    /// The shortest prefix that it keeps. Unit: tokens.
+    pub least: u64,
+    /// When prefixes are kept alive; `None` never.
+    pub keep_alive: Option<KeepAlive>,
+}
+
+impl Default for PromptCache {
+    fn default() -> Self {
+        Self { least: least::USUAL, keep_alive: None }
+    }
 }
 
 impl ConfiguredModel {
@@ -82,6 +104,7 @@ impl ConfiguredModel {
             breaker: Settings::default(),
             deadlines: Deadlines::default(),
             prices: Prices::default(),
+            prompt_cache: PromptCache::default(),
         }
     }
 }
@@ -105,6 +128,8 @@ pub struct Filled {
 pub struct Cascade {
     lanes: Vec<Lane>,
     names: Vec<ModelName>,
+    prompt_caches: Vec<PromptCache>,
+    prompts: Option<Arc<Prompts>>,
     board: Arc<Board>,
     knobs: watch::Receiver<Arc<Document>>,
     course: ArcSwap<Course>,
@@ -129,6 +154,7 @@ impl Cascade {
         clock: Clock,
     ) -> Self {
         let sources = iter::once(Source::Primary).chain(iter::repeat(Source::Secondary));
+        let prompt_caches = models.iter().map(|model| model.prompt_cache).collect();
         let lane = |(model, source)| Lane::new(model, source, metrics, dice.clone(), clock);
         let lanes: Vec<_> = models.into_iter().zip(sources).map(lane).collect();
         let names: Vec<_> = lanes.iter().map(|lane| lane.name.clone()).collect();
@@ -143,6 +169,8 @@ impl Cascade {
             codes: Codes::default(),
             lanes,
             names,
+            prompt_caches,
+            prompts: None,
             board,
             knobs,
             course,
@@ -151,6 +179,17 @@ impl Cascade {
         };
         cascade.resize_pools();
         cascade
+    }
+
+    /// The same, telling these prompts what became of each prefix.
+    #[must_use]
+    pub fn telling(self, prompts: Arc<Prompts>) -> Self {
+        Self { prompts: Some(prompts), ..self }
+    }
+
+    /// How each model's prompt cache is treated.
+    pub fn prompt_caches(&self) -> impl Iterator<Item = (&ModelName, &PromptCache)> {
+        self.names.iter().zip(&self.prompt_caches)
     }
 
     /// Asks until a model has answered completely, and writes the answer down; the caller seals or fails the writer. Safe
@@ -166,10 +205,14 @@ impl Cascade {
         if order.is_empty() {
             return Err(Failure::new(Class::NotSent, course.why_nobody()).coded("no_model_allowed"));
         }
-        let mut errand = Errand { asked, writer, deadline, sends: 0, aside: false };
+        let sent = self.prompts.as_ref().map(|prompts| prompts.sends(asked));
+        let mut errand = Errand { asked, writer, deadline, sends: 0, purpose: Purpose::Answer, first_token: None };
         let filled = self.go_down(&course, order, &mut errand).await;
         let answered = match &filled {
-            Ok(_) => true,
+            Ok(filled) => {
+                self.tell(filled, sent.as_ref(), errand.first_token);
+                true
+            }
             Err(failure) if failure.class == Class::Invalid => return filled,
             Err(_) => false,
         };
@@ -220,6 +263,12 @@ impl Cascade {
     /// The models, the primary first.
     pub fn models(&self) -> &[ModelName] {
         &self.names
+    }
+
+    fn tell(&self, filled: &Filled, sent: Option<&Sent>, first_token: Option<Duration>) {
+        if let Some((prompts, sent)) = self.prompts.as_ref().zip(sent) {
+            prompts.answered(&filled.model, sent, filled.usage, first_token);
+        }
     }
 
     async fn go_down(&self, course: &Course, order: &[usize], errand: &mut Errand<'_>) -> Result<Filled, Failure> {

@@ -43,8 +43,21 @@ pub(super) struct Errand<'a> {
     pub(super) deadline: Instant,
     /// Attempts sent so far, to any model.
     pub(super) sends: u32,
-    /// Nobody waits for it: what it costs is counted elsewhere.
-    pub(super) aside: bool,
+    /// Who waits for it.
+    pub(super) purpose: Purpose,
+    /// How long the first event took, when it came in events.
+    pub(super) first_token: Option<Duration>,
+}
+
+/// Who waits for an answer.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Purpose {
+    /// Whoever asked.
+    Answer,
+    /// Nobody: what it costs is counted elsewhere.
+    Aside,
+    /// Nobody, and it is no question either: it is sent for its prefix, and its tokens are no evidence of users'.
+    Probe,
 }
 
 impl Errand<'_> {
@@ -83,7 +96,7 @@ impl Lane {
         dice: Arc<Dice>,
         clock: Clock,
     ) -> Self {
-        let ConfiguredModel { name, kind, pool, breaker, deadlines, prices } = model;
+        let ConfiguredModel { name, kind, pool, breaker, deadlines, prices, .. } = model;
         let breaker = Breaker::new(name.clone(), breaker, metrics, dice, clock);
         let (pool, meters) = (Pool::new(&name, pool, metrics), Meters::new(&name, metrics));
         Self { name, pool, breaker, credit: Credit::default(), meters, source, kind, deadlines, prices, clock }
@@ -108,7 +121,7 @@ impl Lane {
                 ticket.settle(Outcome::Answered);
                 self.pool.answered(begun, first_token);
                 self.meters.latency.record_time(begun.elapsed());
-                Ok((usage, self.pay(usage, errand.aside)))
+                Ok((usage, self.pay(usage, errand.purpose)))
             }
             Err(failure) => {
                 ticket.settle(self.evidence(&failure, errand, begun));
@@ -146,7 +159,10 @@ impl Lane {
         let first = timeout_at(errand.deadline, events.next()).await;
         let mut next = first.map_err(|_| Stage::Deadline.overdue(begun.elapsed()))?;
         let first_token = matches!(next, Some(Ok(_))).then(|| begun.elapsed());
-        first_token.iter().for_each(|after| self.meters.ttft.record_time(*after));
+        if errand.purpose != Purpose::Probe {
+            first_token.iter().for_each(|after| self.meters.ttft.record_time(*after));
+        }
+        errand.first_token = first_token;
         let mut usage = None;
         while let Some(event) = next {
             let event: Bytes = event?;
@@ -157,13 +173,16 @@ impl Lane {
         Ok(Told { usage, first_token })
     }
 
-    fn pay(&self, usage: Option<Usage>, aside: bool) -> Usd {
+    fn pay(&self, usage: Option<Usage>, purpose: Purpose) -> Usd {
         let Some(usage) = usage else { return Usd::default() };
         let cost = self.prices.cost(&usage);
+        if purpose == Purpose::Probe {
+            return cost;
+        }
         self.meters.prompt.add(usage.prompt);
         self.meters.cache_read.add(usage.cache_read);
         self.meters.cache_write.add(usage.cache_write);
-        if !aside {
+        if purpose == Purpose::Answer {
             self.meters.cost.add(cost.as_micros().max(0) as u64);
         }
         cost

@@ -27,5 +27,6 @@ pub(crate) fn asked(question: &str) -> Asked {
         context: Digest::of([b"Help.".as_slice()]),
         not_alone: None,
         hints: Hints::default(),
+        prompt: None,
     }
 }

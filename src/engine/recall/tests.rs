@@ -134,6 +134,7 @@ impl Node {
             context: Digest::of([&b"context"[..]]),
             not_alone: None,
             hints: Hints::default(),
+            prompt: None,
         }
     }
 

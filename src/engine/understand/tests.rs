@@ -32,6 +32,7 @@ fn asked(text: &str) -> Asked {
         context: Digest::of([&b"context"[..]]),
         not_alone: None,
         hints: Hints::default(),
+        prompt: None,
     }
 }
 

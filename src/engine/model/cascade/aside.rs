@@ -4,14 +4,14 @@
 //! `normal`, no storm brake, a closed breaker, half of the pool free, no throttle and no failure within the last minute.
 //! Anything else ends it at once, and it is no evidence of an outage.
 
-use std::{sync::atomic::Ordering::Relaxed, time::Duration};
+use std::{fmt, sync::atomic::Ordering::Relaxed, time::Duration};
 
 use bytes::Bytes;
 use tokio::time::Instant;
 
-use super::{Cascade, Errand, Failure};
+use super::{Cascade, Errand, Failure, Lane, Purpose};
 use crate::{
-    engine::{answer_log::AnswerLog, asked::Asked},
+    engine::{answer_log::AnswerLog, asked::Asked, model::usage::Usage},
     ids::ModelName,
     store::Shape,
     units::Usd,
@@ -29,6 +29,15 @@ pub struct Aside {
     pub shape: Shape,
     /// What was said.
     pub chunks: Vec<Bytes>,
+    /// What it cost.
+    pub cost: Usd,
+}
+
+/// What a model made of a request that was sent for its prefix.
+#[derive(Clone, Copy, Debug)]
+pub struct Probed {
+    /// Its tokens; `None` when the provider did not say.
+    pub usage: Option<Usage>,
     /// What it cost.
     pub cost: Usd,
 }
@@ -58,27 +67,54 @@ impl NotAside {
     }
 }
 
+impl fmt::Display for NotAside {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Mode => f.write_str("the engine is in a mode that spares its models"),
+            Self::Brake => f.write_str("retries are stopped"),
+            Self::Pressure => f.write_str("the model is under pressure or failed a moment ago"),
+            Self::Failed(failure) => write!(f, "the model failed: {failure}"),
+        }
+    }
+}
+
 impl Cascade {
+    /// Sends one model a request for its prefix alone, if all is calm: it counts for no user. Safe to drop.
+    ///
+    /// # Errors
+    /// [`NotAside`].
+    pub async fn probe(&self, model: &str, asked: &Asked, deadline: Instant) -> Result<Probed, NotAside> {
+        self.may_ask_aside()?;
+        let lane = self.lanes.iter().find(|lane| lane.name == *model);
+        // Without users' traffic nobody else would find out that an open breaker may close.
+        let lane = lane.filter(|lane| lane.pool.is_at_ease() && self.is_calm()).ok_or(NotAside::Pressure)?;
+        let (mut writer, _log) = AnswerLog::open();
+        let (sends, purpose, first_token) = (0, Purpose::Probe, None);
+        let mut errand = Errand { asked, writer: &mut writer, deadline, sends, purpose, first_token };
+        match lane.attempt(&mut errand).await {
+            Ok((usage, cost)) => {
+                writer.seal();
+                Ok(Probed { usage, cost })
+            }
+            Err(failure) => {
+                self.note(lane, &failure, &errand);
+                Err(NotAside::Failed(failure))
+            }
+        }
+    }
+
     /// Asks the first model once, if all is calm. Safe to drop.
     ///
     /// # Errors
     /// [`NotAside`].
     pub async fn ask_aside(&self, asked: &Asked, deadline: Instant) -> Result<Aside, NotAside> {
-        self.follow_knobs();
+        self.may_ask_aside()?;
         let course = self.course.load_full();
-        if !course.is_normal() {
-            return Err(NotAside::Mode);
-        }
-        if course.retries == 0 {
-            return Err(NotAside::Brake);
-        }
         let first = course.order(&self.dice).first().and_then(|at| self.lanes.get(*at));
-        let Some(lane) = first.filter(|lane| !lane.breaker.is_open() && lane.pool.is_at_ease() && self.is_calm())
-        else {
-            return Err(NotAside::Pressure);
-        };
+        let lane = first.filter(|lane| self.is_at_ease(lane)).ok_or(NotAside::Pressure)?;
         let (mut writer, log) = AnswerLog::open();
-        let mut errand = Errand { asked, writer: &mut writer, deadline, sends: 0, aside: true };
+        let (sends, purpose, first_token) = (0, Purpose::Aside, None);
+        let mut errand = Errand { asked, writer: &mut writer, deadline, sends, purpose, first_token };
         match lane.attempt(&mut errand).await {
             Ok((_, cost)) => {
                 writer.seal();
@@ -90,6 +126,20 @@ impl Cascade {
                 Err(NotAside::Failed(failure))
             }
         }
+    }
+
+    fn may_ask_aside(&self) -> Result<(), NotAside> {
+        self.follow_knobs();
+        let course = self.course.load();
+        match () {
+            () if !course.is_normal() => Err(NotAside::Mode),
+            () if course.retries == 0 => Err(NotAside::Brake),
+            () => Ok(()),
+        }
+    }
+
+    fn is_at_ease(&self, lane: &Lane) -> bool {
+        !lane.breaker.is_open() && lane.pool.is_at_ease() && self.is_calm()
     }
 
     /// Whether no model throttled or failed within the last minute.

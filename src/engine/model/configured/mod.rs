@@ -15,6 +15,7 @@
 //!     model: anthropic.claude-3-haiku-20240307-v1:0
 //!     region: ap-northeast-1              # role, external_id and endpoint if needed
 //!     cache_point: true                   # keep the system prompt in the prompt cache
+//!     prompt_cache: { least: 2048, keep_alive: { after: 4m, used_within: 30m, most_per_hour: 12 } }
 //! ```
 
 mod pool;
@@ -28,7 +29,7 @@ use serde::Deserialize;
 use super::{
     Deadlines, Model,
     breaker::machine::Settings,
-    cascade::ConfiguredModel,
+    cascade::{ConfiguredModel, PromptCache},
     openai::{Endpoint, OpenAi},
     pool::Dimensions,
     prices::Prices,
@@ -72,6 +73,8 @@ pub struct ModelSettings {
     pub deadlines: Deadlines,
     /// What it costs.
     pub prices: Prices,
+    /// How its provider's prompt cache is treated.
+    pub prompt_cache: PromptCache,
 }
 
 /// What answers.
@@ -113,6 +116,7 @@ impl ModelSettings {
             pool: Dimensions::default(),
             deadlines: Deadlines::default(),
             prices: Prices::default(),
+            prompt_cache: PromptCache::default(),
         }
     }
 
@@ -126,7 +130,7 @@ impl ModelSettings {
     /// # Errors
     /// What is missing on this machine, for people.
     pub async fn build(self, dice: &Arc<Dice>, resolver: &Resolver, clock: Clock) -> Result<Built, String> {
-        let Self { name, kind, pool, deadlines, prices } = self;
+        let Self { name, kind, pool, deadlines, prices, prompt_cache } = self;
         let (kind, simulation): (Arc<dyn Model>, _) = match kind {
             Kind::Simulated(profile) => {
                 let simulation = Arc::new(Simulation::new(profile, dice.clone()));
@@ -135,7 +139,8 @@ impl ModelSettings {
             Kind::OpenAi(endpoint) => (Arc::new(OpenAi::new(endpoint, &deadlines, resolver, clock)?), None),
             Kind::Bedrock(settings) => (settings.build(deadlines.connect, resolver).await?, None),
         };
-        let model = ConfiguredModel { name, kind, pool, breaker: Settings::default(), deadlines, prices };
+        let breaker = Settings::default();
+        let model = ConfiguredModel { name, kind, pool, breaker, deadlines, prices, prompt_cache };
         Ok(Built { model, simulation })
     }
 }

@@ -28,6 +28,22 @@ pub(super) struct RawModel {
     #[serde(default)]
     pub deadlines: RawDeadlines,
     pub prices: Option<Spanned<RawPrices>>,
+    pub prompt_cache: Option<RawPromptCache>,
+}
+
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct RawPromptCache {
+    pub least: Option<Spanned<u64>>,
+    pub keep_alive: Option<Spanned<RawKeepAlive>>,
+}
+
+#[derive(Clone, Copy, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct RawKeepAlive {
+    pub after: Option<TimeSpan>,
+    pub used_within: Option<TimeSpan>,
+    pub most_per_hour: Option<u32>,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]

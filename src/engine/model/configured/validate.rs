@@ -1,10 +1,10 @@
 //! From what was written to settings that cannot be wrong, with every mistake on the way.
 
-use std::collections::BTreeSet;
+use std::{collections::BTreeSet, time::Duration};
 
 use super::{
     BedrockSettings, Kind, ModelSettings,
-    raw::{RawKind, RawModel, RawPrices},
+    raw::{RawKeepAlive, RawKind, RawModel, RawPrices},
 };
 use crate::{
     aws::settings::Settings,
@@ -13,9 +13,13 @@ use crate::{
         problem::Problems,
         secret::RawSecret,
     },
-    engine::model::{
-        openai::{ApiKey, Endpoint},
-        prices::Prices,
+    engine::{
+        model::{
+            cascade::PromptCache,
+            openai::{ApiKey, Endpoint},
+            prices::Prices,
+        },
+        prompt::{alive::KeepAlive, least},
     },
 };
 
@@ -54,7 +58,34 @@ impl<'a> Reader<'a> {
             RawKind::Bedrock => self.bedrock(raw).map(Kind::Bedrock),
         }?;
         let (pool, deadlines) = (raw.pool.validate(self.document, self.problems), raw.deadlines.deadlines());
-        Some(ModelSettings { name: raw.name.value.as_str().into(), kind, pool, deadlines, prices })
+        let prompt_cache = self.prompt_cache(raw);
+        Some(ModelSettings { name: raw.name.value.as_str().into(), kind, pool, deadlines, prices, prompt_cache })
+    }
+
+    fn prompt_cache(&mut self, raw: &RawModel) -> PromptCache {
+        let provider = raw.model.as_ref().map_or("", |model| model.value.as_str());
+        let known = least::of(provider);
+        let Some(cache) = &raw.prompt_cache else { return PromptCache { least: known, keep_alive: None } };
+        if let Some(least) = cache.least.as_ref().filter(|least| !(1..=100_000).contains(&least.value)) {
+            self.wrong(least, format!("a provider keeps prefixes from 1 to 100000 tokens on, not {}", least.value));
+        }
+        let keep_alive = cache.keep_alive.as_ref().map(|raw| self.keep_alive(raw));
+        PromptCache { least: cache.least.as_ref().map_or(known, |least| least.value), keep_alive }
+    }
+
+    /// Providers keep an idle prefix for five minutes or longer.
+    fn keep_alive(&mut self, raw: &Spanned<RawKeepAlive>) -> KeepAlive {
+        let RawKeepAlive { after, used_within, most_per_hour } = raw.value;
+        let or = |span: Option<crate::units::TimeSpan>, minutes: u64| {
+            span.map_or(Duration::from_secs(minutes * 60), |span| span.0)
+        };
+        let (after, used_within) = (or(after, 4), or(used_within, 30));
+        if after < Duration::from_secs(30) || used_within <= after {
+            let what = "a prefix is kept alive after 30s or more, and only if it was used within longer than that: as in \
+                        `{ after: 4m, used_within: 30m }`";
+            self.wrong(raw, what);
+        }
+        KeepAlive { after, used_within, most_per_hour: most_per_hour.unwrap_or(12).min(120) as usize }
     }
 
     fn name(&mut self, name: &'a Spanned<String>) {

@@ -19,6 +19,8 @@ pub struct Profile {
     pub cold: TimeSpan,
     /// How long an unused prefix stays in the prompt cache; 0 s is a provider that keeps none.
     pub keeps_prefix: TimeSpan,
+    /// A shorter prefix is never kept in it, as with most providers. Unit: tokens.
+    pub least_prefix: u64,
     /// Time for each further token.
     pub per_token: TimeSpan,
     /// What the model can bear; `None` bears everything.
@@ -56,6 +58,7 @@ impl Default for Profile {
             first_token: ms(250),
             cold: ms(350),
             keeps_prefix: TimeSpan::secs(300),
+            least_prefix: 0,
             per_token: ms(8),
             capacity: None,
             at_once: None,

@@ -14,7 +14,8 @@ use super::{
 use crate::{
     clock::Timestamp,
     dice::Dice,
-    engine::{asked::Asked, model::usage::Usage},
+    digest::Digest,
+    engine::{asked::Asked, model::usage::Usage, prompt::prefix::Prefix},
 };
 
 /// A simulated provider. Its profile may be changed while requests are under way; those already received keep theirs.
@@ -86,7 +87,9 @@ impl Simulation {
         let fault = self.fault(&state, offered, now);
         state.at_once += 1;
         let idle = state.profile.keeps_prefix.0;
-        let warm = fault.is_some() || state.prompts.touch(asked.context, now, idle);
+        let (all, prefix) = lengths(asked);
+        let is_kept = prefix >= state.profile.least_prefix;
+        let warm = fault.is_some() || (is_kept && state.prompts.touch(beginning(asked), now, idle));
         let profile = &state.profile;
         let cold = if warm { Duration::ZERO } else { profile.cold.0 };
         let spread = 0.8 + 0.4 * self.dice.roll();
@@ -96,7 +99,7 @@ impl Simulation {
             first_token: (profile.first_token.0 + cold).mul_f64(slow * spread),
             per_token: profile.per_token.0.mul_f64(slow),
             known: profile.knows.iter().filter(|it| it.concerns(&asked.text)).map(|it| it.says.clone()).collect(),
-            prompt: prompt(asked, warm),
+            prompt: prompt(all, if is_kept { prefix } else { 0 }, warm),
         }
     }
 
@@ -126,10 +129,18 @@ impl Drop for Served {
     }
 }
 
-/// Everything beside the last question is the prefix that the prompt cache knows.
-fn prompt(asked: &Asked, warm: bool) -> Usage {
-    let prompt = tokens(&asked.body);
-    let prefix = prompt.saturating_sub(tokens(asked.text.as_bytes()));
+/// What the prompt cache knows a prompt by: its system prompt and tools, or all that is said in front of the question.
+fn beginning(asked: &Asked) -> Digest {
+    Prefix::of(asked).map_or(asked.context, |prefix| prefix.digest)
+}
+
+/// The tokens of the prompt, and of its prefix: everything beside the last question.
+fn lengths(asked: &Asked) -> (u64, u64) {
+    let all = tokens(&asked.body);
+    (all, all.saturating_sub(tokens(asked.text.as_bytes())))
+}
+
+fn prompt(all: u64, prefix: u64, warm: bool) -> Usage {
     let (cache_read, cache_write) = if warm { (prefix, 0) } else { (0, prefix) };
-    Usage { prompt, completion: 0, cache_read, cache_write }
+    Usage { prompt: all, completion: 0, cache_read, cache_write }
 }

@@ -157,5 +157,6 @@ fn request(text: &str) -> Asked {
         context: Digest::of([&b"evaluation"[..]]),
         not_alone: None,
         hints: Hints::default(),
+        prompt: None,
     }
 }
