@@ -35,6 +35,8 @@ mod fleet;
 #[cfg(feature = "aws")]
 #[path = "it/guardrails.rs"]
 mod guardrails;
+#[path = "it/isolation.rs"]
+mod isolation;
 #[path = "it/licences.rs"]
 mod licences;
 #[path = "it/limits.rs"]
