@@ -155,7 +155,7 @@ impl Cascade {
     ) -> Self {
         let sources = iter::once(Source::Primary).chain(iter::repeat(Source::Secondary));
         let prompt_caches = models.iter().map(|model| model.prompt_cache).collect();
-        let lane = |(model, source)| Lane::new(model, source, metrics, dice.clone(), clock);
+        let lane = |(model, source)| Lane::new(model, source, metrics, store.clone(), dice.clone(), clock);
         let lanes: Vec<_> = models.into_iter().zip(sources).map(lane).collect();
         let names: Vec<_> = lanes.iter().map(|lane| lane.name.clone()).collect();
         let knobs = board.subscribe();

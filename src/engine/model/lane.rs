@@ -8,9 +8,10 @@ use tokio::time::{Instant, timeout_at};
 
 use super::{
     Deadlines, Events, Model, Reply,
-    breaker::{Breaker, machine::Outcome},
+    breaker::{Breaker, Ticket, machine::Outcome},
     cascade::ConfiguredModel,
     deadline::Stage,
+    election::{Election, Vote},
     failure::{Class, Failure},
     pool::{Full, Pool, Verdict},
     prices::Prices,
@@ -27,7 +28,7 @@ use crate::{
         source::{Origin, Source},
     },
     ids::ModelName,
-    store::Shape,
+    store::{Shape, Store},
     telemetry::{
         catalogue,
         metric::{Counter, Distribution},
@@ -80,6 +81,7 @@ pub(super) struct Lane {
     pub(super) breaker: Breaker,
     pub(super) credit: Credit,
     pub(super) meters: Meters,
+    election: Election,
     source: Source,
     kind: Arc<dyn Model>,
     deadlines: Deadlines,
@@ -93,13 +95,15 @@ impl Lane {
         model: ConfiguredModel,
         source: Source,
         metrics: &Registry,
+        store: Arc<dyn Store>,
         dice: Arc<Dice>,
         clock: Clock,
     ) -> Self {
         let ConfiguredModel { name, kind, pool, breaker, deadlines, prices, .. } = model;
         let breaker = Breaker::new(name.clone(), breaker, metrics, dice, clock);
         let (pool, meters) = (Pool::new(&name, pool, metrics), Meters::new(&name, metrics));
-        Self { name, pool, breaker, credit: Credit::default(), meters, source, kind, deadlines, prices, clock }
+        let (election, credit) = (Election::new(&name, store), Credit::default());
+        Self { name, pool, breaker, credit, meters, election, source, kind, deadlines, prices, clock }
     }
 
     /// Whether this is the first model of the configuration.
@@ -113,6 +117,25 @@ impl Lane {
         let ticket = self.breaker.admit().map_err(|until| {
             Failure::new(Class::NotSent, format!("the breaker of `{}` is open until {until}", self.name))
         })?;
+        if !ticket.is_probe() {
+            return self.send(errand, ticket).await;
+        }
+        match self.election.stand().await {
+            Vote::Alone => self.send(errand, ticket).await,
+            Vote::Elected(fence) => {
+                let sent = self.send(errand, ticket).await;
+                self.election.tell(&fence, &self.breaker).await;
+                sent
+            }
+            Vote::Outvoted => {
+                ticket.settle(Outcome::Outvoted);
+                let why = format!("another node finds out whether `{}` is back", self.name);
+                Err(Failure::new(Class::NotSent, why).coded("probed_elsewhere"))
+            }
+        }
+    }
+
+    async fn send(&self, errand: &mut Errand<'_>, ticket: Ticket<'_>) -> Result<(Option<Usage>, Usd), Failure> {
         errand.sends += 1;
         self.meters.attempts.inc();
         let begun = Instant::now();

@@ -12,6 +12,7 @@ pub mod codes;
 pub mod configured;
 mod course;
 mod deadline;
+mod election;
 pub mod failure;
 mod lane;
 pub mod openai;

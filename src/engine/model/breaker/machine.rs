@@ -19,6 +19,8 @@ pub struct Settings {
     pub recovery: Duration,
     /// How many times longer it stays open after a probe that failed.
     pub patience: u32,
+    /// How long it stays open while another node of the fleet finds out.
+    pub ask_again: Duration,
     /// The longest that a provider's Retry-After may keep it open.
     pub longest_wait: Duration,
 }
@@ -31,6 +33,7 @@ impl Default for Settings {
             min_samples: 20,
             recovery: Duration::from_secs(15),
             patience: 2,
+            ask_again: Duration::from_secs(2),
             longest_wait: Duration::from_secs(60),
         }
     }
@@ -47,6 +50,8 @@ pub enum Outcome {
     AskedToWait(Duration),
     /// The attempt was given up for reasons of ours: no evidence.
     Abandoned,
+    /// Nothing was sent: another node of the fleet is probing, or has just found the model down.
+    Outvoted,
 }
 
 /// Why it opened.
@@ -121,6 +126,7 @@ impl Machine {
         match outcome {
             Outcome::Answered => self.answered(pass, now),
             Outcome::Abandoned => self.abandoned(pass),
+            Outcome::Outvoted => self.outvoted(pass, now, roll),
             Outcome::AskedToWait(wait) => return Some(self.step_aside(wait, now)),
             Outcome::Failed => return self.failed(pass, now, roll),
         }
@@ -130,6 +136,14 @@ impl Machine {
     /// Whether traffic is refused or only a probe goes through.
     pub fn is_open(&self) -> bool {
         self.state != State::Closed
+    }
+
+    /// For how long traffic is refused from now on; `None` when it is not.
+    pub fn refuses_for(&self, now: Timestamp) -> Option<Duration> {
+        match self.state {
+            State::Open { until } if now < until => Some(until.since(now)),
+            _ => None,
+        }
     }
 
     /// For the gauge: 1 open, 0.5 when it may probe, 0 closed.
@@ -152,6 +166,12 @@ impl Machine {
     fn abandoned(&mut self, pass: Pass) {
         if pass.probe {
             self.state = State::HalfOpen { probing: false };
+        }
+    }
+
+    fn outvoted(&mut self, pass: Pass, now: Timestamp, roll: f64) {
+        if pass.probe {
+            self.state = State::Open { until: now + self.settings.ask_again.mul_f64(1.0 + roll / 5.0) };
         }
     }
 

@@ -7,7 +7,10 @@
 pub mod machine;
 mod window;
 
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::{
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    time::Duration,
+};
 
 use machine::{Machine, Outcome, Pass, Settings, Trip};
 use tracing::{info, warn};
@@ -63,7 +66,12 @@ impl Breaker {
 
     /// Whether traffic is refused now. One that may probe by now does not: nobody knows how its model is.
     pub fn refuses(&self) -> bool {
-        self.machine().level(self.clock.now()) >= 1.0
+        self.refuses_for().is_some()
+    }
+
+    /// For how long traffic is refused from now on; `None` when it is not.
+    pub fn refuses_for(&self) -> Option<Duration> {
+        self.machine().refuses_for(self.clock.now())
     }
 
     /// Brings the gauge up to date: an open breaker becomes ready to probe by time alone.
@@ -76,7 +84,8 @@ impl Breaker {
         let now = self.clock.now();
         let mut machine = self.machine();
         let was_open = machine.is_open();
-        let roll = if outcome == Outcome::Failed { self.dice.roll() } else { 0.0 };
+        let waits = matches!(outcome, Outcome::Failed | Outcome::Outvoted);
+        let roll = if waits { self.dice.roll() } else { 0.0 };
         let trip = machine.record(pass, outcome, now, roll);
         let (level, is_open) = (machine.level(now), machine.is_open());
         drop(machine);

@@ -137,3 +137,12 @@ proptest! {
         prop_assert!(machine.admit(now + Duration::from_secs(36)).is_ok(), "never open for longer than 36 s");
     }
 }
+
+#[test]
+fn a_node_that_is_outvoted_asks_again_soon_and_nothing_has_tripped() {
+    let mut machine = tripped();
+    let probe = machine.admit(at(15)).expect("a probe");
+    assert_eq!(machine.record(probe, Outcome::Outvoted, at(15), NO_JITTER), None);
+    assert_eq!(machine.admit(at(16)), Err(at(17)));
+    assert!(machine.admit(at(17)).expect("a probe").probe);
+}

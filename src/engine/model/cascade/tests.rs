@@ -35,21 +35,39 @@ struct Shop {
 
 impl Shop {
     fn open(retries: u64) -> Self {
+        Self::fleet(1, retries).remove(0)
+    }
+
+    /// Nodes that share a store and have the same models.
+    fn fleet(nodes: usize, retries: u64) -> Vec<Self> {
         let (dice, clock) = (Arc::new(Dice::seeded(11)), Clock::starting_at(Timestamp(0)));
         let simulation = || Arc::new(Simulation::new(Profile::default(), dice.clone()));
-        let (primary, secondary, metrics) = (simulation(), simulation(), Registry::default());
+        let (primary, secondary) = (simulation(), simulation());
+        let store = Arc::new(Embedded::in_memory(Limits::default(), clock));
+        let node = |_| Self::node(retries, &primary, &secondary, store.clone(), dice.clone(), clock);
+        (0..nodes).map(node).collect()
+    }
+
+    fn node(
+        retries: u64,
+        primary: &Arc<Simulation>,
+        secondary: &Arc<Simulation>,
+        store: Arc<Embedded>,
+        dice: Arc<Dice>,
+        clock: Clock,
+    ) -> Self {
+        let metrics = Registry::default();
         let model = |name: &str, simulation: &Arc<Simulation>| {
             let kind = Arc::new(Simulated::new(name, simulation.clone(), clock));
             ConfiguredModel::new(name, kind)
         };
-        let models = vec![model("primary", &primary), model("secondary", &secondary)];
+        let models = vec![model("primary", primary), model("secondary", secondary)];
         let defaults = |model: &ConfiguredModel| ModelDefaults { model: model.name.clone(), pool_size: 10 };
         let engine = EngineDefaults { retry_attempts: retries, ..EngineDefaults::default() };
         let defaults: Vec<_> = models.iter().map(defaults).collect();
         let board = Arc::new(Board::new(Catalogue::new(&engine, &[], &defaults)));
-        let store = Arc::new(Embedded::in_memory(Limits::default(), clock));
-        let cascade = Cascade::new(models, &metrics, board.clone(), store, dice.clone(), clock);
-        Self { cascade, primary, secondary, board, metrics }
+        let cascade = Cascade::new(models, &metrics, board.clone(), store, dice, clock);
+        Self { cascade, primary: primary.clone(), secondary: secondary.clone(), board, metrics }
     }
 
     async fn ask(&self) -> Result<Filled, Failure> {
@@ -108,6 +126,37 @@ async fn in_an_outage_of_a_minute_fifteen_requests_send_at_most_four_attempts_to
     shop.primary.heal();
     tokio::time::sleep(Duration::from_secs(36)).await;
     assert!(shop.ask().await.expect("an answer").is_primary, "it comes back by itself");
+}
+
+#[tokio::test(start_paused = true)]
+async fn of_many_nodes_one_probes_a_model_that_is_down_and_all_come_back_to_it() {
+    let fleet = Shop::fleet(10, 0);
+    let attempts = || fleet.iter().map(|shop| shop.attempts("primary")).sum::<u64>();
+    let everybody_asks = || async {
+        for shop in &fleet {
+            assert!(shop.ask().await.is_ok());
+        }
+        tokio::time::sleep(Duration::from_secs(1)).await;
+    };
+    fleet[0].primary.strike(Fault::outage(FaultKind::ServerError));
+    for _ in 0..2 {
+        everybody_asks().await;
+    }
+    let until_open = attempts();
+    let noticed = Instant::now();
+    while noticed.elapsed() < Duration::from_secs(60) {
+        everybody_asks().await;
+    }
+    let probes = attempts() - until_open;
+    assert!((1..=5).contains(&probes), "{probes} probes of ten nodes in a minute");
+    fleet[0].primary.heal();
+    tokio::time::sleep(Duration::from_secs(40)).await;
+    for _ in 0..5 {
+        everybody_asks().await;
+    }
+    for shop in &fleet {
+        assert!(shop.ask().await.expect("an answer").is_primary);
+    }
 }
 
 #[tokio::test(start_paused = true)]
