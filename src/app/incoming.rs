@@ -134,7 +134,7 @@ impl Queues<'_> {
         _: Option<&crate::aws::settings::Settings>,
         _: &Tasks,
     ) -> Result<(), StartError> {
-        let Self { intake: _, outbound: _, clock: _, dice: _, registry: _ } = self;
+        let Self { intake: _, outbound: _, clock: _, dice: _, registry: _, resolver: _ } = self;
         match events.queues.is_empty() {
             true => Ok(()),
             false => Err(StartError::Machine(crate::aws::NOT_BUILT_IN.into())),

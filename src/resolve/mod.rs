@@ -6,7 +6,7 @@
 //!
 //! What it leaves to others: which address of several is tried, and whether an address still answers; a connector that finds
 //! nobody says so ([`Resolver::doubt`]). The resolver behind it is the machine's own ([`lookup`]); why not a DNS client of our own stands in
-//! `docs/decisions/0014-names-are-remembered-here.md`. [`memory`] and [`standing`] are pure.
+//! `docs/decisions/0016-names-are-remembered-here.md`. [`memory`] and [`standing`] are pure.
 
 pub mod address;
 mod connect;
