@@ -3,6 +3,8 @@
 //! A `Clock` remembers one moment of wall time and the tokio instant that went with it; from then on both hands move
 //! together. Under a paused runtime a three-week drift takes seconds, and every drill starts at the time its file says.
 
+pub mod follow;
+
 use std::{
     fmt,
     ops::{Add, Sub},
@@ -12,6 +14,8 @@ use std::{
 use chrono::{DateTime, SecondsFormat, Utc};
 use serde::{Deserialize, Serialize};
 use tokio::time::Instant;
+
+use self::follow::Correction;
 
 /// A moment of wall time. Unit: milliseconds since 1970 UTC.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -67,27 +71,29 @@ impl fmt::Display for Timestamp {
     }
 }
 
-/// Tells the time; cheap to copy.
+/// Tells the time; cheap to copy. It goes on evenly whatever becomes of the machine's clock, which [`follow`] makes up for.
 #[derive(Clone, Copy, Debug)]
 pub struct Clock {
     wall: Timestamp,
     started: Instant,
+    correction: Option<&'static Correction>,
 }
 
 impl Clock {
     /// A clock that shows the machine's time.
     pub fn system() -> Self {
-        Self { wall: Utc::now().into(), started: Instant::now() }
+        Self { wall: Utc::now().into(), started: Instant::now(), correction: None }
     }
 
     /// A clock that shows `wall` now; with a paused runtime, virtual time.
     pub fn starting_at(wall: Timestamp) -> Self {
-        Self { wall, started: Instant::now() }
+        Self { wall, started: Instant::now(), correction: None }
     }
 
     /// The time now.
     pub fn now(&self) -> Timestamp {
-        self.wall + self.started.elapsed()
+        let even = self.wall + self.started.elapsed();
+        self.correction.map_or(even, |correction| Timestamp(even.0 + correction.millis()))
     }
 }
 

@@ -1,6 +1,6 @@
-//! What Banto is measured against, and what stands behind it: bare hyper servers that answer with fixed bytes at once.
+//! What Banto is measured against: bare hyper servers that answer with fixed bytes at once.
 
-use std::{convert::Infallible, error::Error, net::SocketAddr};
+use std::{convert::Infallible, error::Error};
 
 use bytes::Bytes;
 use http::{HeaderName, HeaderValue, Response};
@@ -8,19 +8,6 @@ use http_body_util::{BodyExt, Full};
 use hyper::{body::Incoming, server::conn::http1, service::service_fn};
 use hyper_util::rt::TokioIo;
 use tokio::net::TcpListener;
-
-/// A model's answer of ordinary length.
-const ANSWER: &str = r#"{"id":"chatcmpl-bench","object":"chat.completion","created":1790000000,"model":"mock","choices":[{"index":0,"message":{"role":"assistant","content":"Standard delivery takes two to four working days, and orders placed before noon leave our warehouse the same day. You will receive a message with a tracking link as soon as the parcel is on its way, and you can follow every step of the journey from your account page."},"logprobs":null,"finish_reason":"stop"}],"usage":{"prompt_tokens":42,"completion_tokens":57,"total_tokens":99}}"#;
-
-/// The mock model, in this process: it answers at once.
-pub async fn start_mock() -> Result<SocketAddr, Box<dyn Error>> {
-    let listener = TcpListener::bind("127.0.0.1:0").await?;
-    let address = listener.local_addr()?;
-    let answer = Answer { headers: vec![("content-type".into(), "application/json".into())], body: ANSWER.into() };
-    #[expect(clippy::disallowed_methods, reason = "the mock lives as long as the benchmark")]
-    tokio::spawn(serve(listener, answer));
-    Ok(address)
-}
 
 /// A process that serves the answer in a file (head and body as captured) and prints its address.
 pub fn run(port: &str, file: Option<&str>) -> Result<(), Box<dyn Error>> {

@@ -14,8 +14,17 @@ use tokio::{
 
 /// A chat-completions request that asks `text`.
 pub fn question(text: &str) -> String {
+    request(text, "")
+}
+
+/// The same, to be answered as a stream of so many tokens, one in so many microseconds. The mock reads it in the question.
+pub fn streamed(text: &str, tokens: u64, micros: u64) -> String {
+    request(&format!("{text} Say it in {tokens} tokens, one in {micros} us."), r#""stream":true,"#)
+}
+
+fn request(text: &str, more: &str) -> String {
     let body = format!(
-        r#"{{"model":"banto","messages":[{{"role":"system","content":"You are the assistant of a bookshop. Answer in two sentences."}},{{"role":"user","content":"{text}"}}]}}"#
+        r#"{{"model":"banto",{more}"messages":[{{"role":"system","content":"You are the assistant of a bookshop. Answer in two sentences."}},{{"role":"user","content":"{text}"}}]}}"#
     );
     format!(
         "POST /v1/chat/completions HTTP/1.1\r\nhost: localhost\r\ncontent-type: application/json\r\ncontent-length: {}\r\n\r\n{body}",
@@ -23,13 +32,22 @@ pub fn question(text: &str) -> String {
     )
 }
 
-/// Sends `requests` over `connections`; the median time of one.
+/// How long requests took: medians.
+#[derive(Clone, Copy, Debug)]
+pub struct Times {
+    /// Until the first byte of the body.
+    pub first: Duration,
+    /// Until the last.
+    pub whole: Duration,
+}
+
+/// Sends `requests` over `connections`.
 pub async fn run(
     to: SocketAddr,
     connections: usize,
     requests: u64,
     request: impl Fn(u64) -> String,
-) -> std::io::Result<Duration> {
+) -> std::io::Result<Times> {
     let next = AtomicU64::new(0);
     let worker = || async {
         let mut connection = Connection::open(to).await?;
@@ -39,15 +57,21 @@ pub async fn run(
             if n >= requests {
                 return std::io::Result::Ok(times);
             }
-            let started = Instant::now();
-            connection.ask(&request(n)).await?;
-            times.push(started.elapsed());
+            times.push(connection.ask(&request(n)).await?);
         }
     };
     let times = futures_util::future::try_join_all((0..connections).map(|_| worker())).await?;
-    let mut times: Vec<_> = times.into_iter().flatten().collect();
+    let times: Vec<Times> = times.into_iter().flatten().collect();
+    Ok(Times {
+        first: median(times.iter().map(|times| times.first)),
+        whole: median(times.iter().map(|times| times.whole)),
+    })
+}
+
+fn median(times: impl Iterator<Item = Duration>) -> Duration {
+    let mut times: Vec<_> = times.collect();
     times.sort();
-    Ok(times[times.len() / 2])
+    times[times.len() / 2]
 }
 
 /// One keep-alive connection.
@@ -60,35 +84,75 @@ impl Connection {
     pub async fn open(to: SocketAddr) -> std::io::Result<Self> {
         let stream = TcpStream::connect(to).await?;
         stream.set_nodelay(true)?;
-        Ok(Self { stream, buffer: Vec::with_capacity(16 << 10) })
+        Ok(Self { stream, buffer: Vec::new() })
     }
 
-    /// Sends a request and reads the whole answer, head included. Anything but 200 is an error.
-    pub async fn ask(&mut self, request: &str) -> std::io::Result<&[u8]> {
+    /// Sends a request and reads the whole answer. Anything but 200 is an error.
+    pub async fn ask(&mut self, request: &str) -> std::io::Result<Times> {
+        let started = Instant::now();
         self.stream.write_all(request.as_bytes()).await?;
         self.buffer.clear();
+        self.buffer.reserve(4 << 10);
+        let mut answer = None;
         loop {
             if self.stream.read_buf(&mut self.buffer).await? == 0 {
                 return Err(std::io::ErrorKind::UnexpectedEof.into());
             }
-            if let Some(end) = end_of_answer(&self.buffer) {
+            let (head, end, first) = match answer {
+                Some(found) => found,
+                None => match Head::read(&self.buffer) {
+                    Some((head, end)) if self.buffer.len() > head => *answer.insert((head, end, started.elapsed())),
+                    _ => continue,
+                },
+            };
+            if end.is_reached(&self.buffer[head..]) {
                 if !self.buffer.starts_with(b"HTTP/1.1 200") {
                     let answer = String::from_utf8_lossy(&self.buffer).into_owned();
                     return Err(std::io::Error::other(format!("not 200: {answer}")));
                 }
-                return Ok(&self.buffer[..end]);
+                return Ok(Times { first, whole: started.elapsed() });
             }
+        }
+    }
+
+    /// The last answer, head and body.
+    pub fn answer(&self) -> &[u8] {
+        &self.buffer
+    }
+}
+
+/// Where an answer's body ends.
+#[derive(Clone, Copy)]
+enum End {
+    After(usize),
+    Chunked,
+}
+
+impl End {
+    fn is_reached(self, body: &[u8]) -> bool {
+        match self {
+            Self::After(length) => body.len() >= length,
+            Self::Chunked => body.ends_with(b"\r\n0\r\n\r\n"),
         }
     }
 }
 
-/// Where the answer ends, once it is whole.
-fn end_of_answer(buffer: &[u8]) -> Option<usize> {
-    let head = buffer.windows(4).position(|window| window == b"\r\n\r\n")? + 4;
-    let text = std::str::from_utf8(&buffer[..head]).ok()?;
-    let length = text.lines().find_map(|line| {
-        let (name, value) = line.split_once(':')?;
-        name.eq_ignore_ascii_case("content-length").then(|| value.trim().parse::<usize>().ok())?
-    })?;
-    (buffer.len() >= head + length).then_some(head + length)
+/// An answer's head.
+struct Head;
+
+impl Head {
+    /// Where it ends and how the body does, once it is whole.
+    fn read(buffer: &[u8]) -> Option<(usize, End)> {
+        let head = buffer.windows(4).position(|window| window == b"\r\n\r\n")? + 4;
+        let text = std::str::from_utf8(&buffer[..head]).ok()?;
+        let end = text.lines().find_map(|line| {
+            let (name, value) = line.split_once(':')?;
+            match name.to_ascii_lowercase().as_str() {
+                "content-length" => value.trim().parse().ok().map(End::After),
+                "transfer-encoding" => Some(End::Chunked),
+                _ => None,
+            }
+        })?;
+        Some((head, end))
+    }
 }

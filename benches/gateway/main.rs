@@ -6,10 +6,12 @@
 
 mod floor;
 mod load;
+mod mock;
 mod report;
+mod streams;
 mod subject;
 
-use std::time::Duration;
+use std::{error::Error, time::Duration};
 
 use report::Report;
 use subject::Subject;
@@ -21,7 +23,7 @@ const REQUESTS: u64 = 20_000;
 /// Connections of the throughput rounds.
 const CONNECTIONS: usize = 16;
 
-fn main() -> Result<(), Box<dyn std::error::Error>> {
+fn main() -> Result<(), Box<dyn Error>> {
     let arguments: Vec<String> = std::env::args().collect();
     match arguments.get(1).map(String::as_str) {
         Some("floor") => return floor::run(&arguments[2], arguments.get(3).map(String::as_str)),
@@ -32,8 +34,9 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     runtime.block_on(measure())
 }
 
-async fn measure() -> Result<(), Box<dyn std::error::Error>> {
-    let mock = floor::start_mock().await?;
+async fn measure() -> Result<(), Box<dyn Error>> {
+    let mock = mock::start().await?;
+    stay_awake();
     let mut report = Report::default();
 
     let banto = Subject::banto(mock).await?;
@@ -44,12 +47,27 @@ async fn measure() -> Result<(), Box<dyn std::error::Error>> {
     let nginx = Subject::nginx(mock).await?;
     pass_through(&banto, &nginx, &mut report).await?;
     exact_hit(&banto, &mut report).await?;
+    streams::pass_through(&banto, &nginx, &mut report).await?;
+    drop(banto);
+    streams::many(mock, &mut report).await?;
+    streams::followers(mock, &mut report).await?;
     println!("{report}");
     Ok(())
 }
 
+/// Keeps the load's core busy. A peer that sleeps has to be woken, which on a virtual machine costs the subject more than
+/// all the rest of a request, and the slower subject pays for it more often.
+fn stay_awake() {
+    #[expect(clippy::disallowed_methods, reason = "it ends with the benchmark")]
+    tokio::spawn(async {
+        loop {
+            tokio::task::yield_now().await;
+        }
+    });
+}
+
 /// A miss each time: unique questions, cache lookup, breaker and budgets on.
-async fn pass_through(banto: &Subject, nginx: &Subject, report: &mut Report) -> Result<(), Box<dyn std::error::Error>> {
+async fn pass_through(banto: &Subject, nginx: &Subject, report: &mut Report) -> Result<(), Box<dyn Error>> {
     let unique = |n: u64| load::question(&format!("What happens in chapter {n} of the story about the lighthouse?"));
     let mut rounds = Vec::new();
     for round in 0..=ROUNDS as u64 {
@@ -65,8 +83,8 @@ async fn pass_through(banto: &Subject, nginx: &Subject, report: &mut Report) -> 
     let mut added = Vec::new();
     for round in 0..ROUNDS as u64 {
         let base = 1_000_000_000 + round * 100_000;
-        let ours = banto.median_latency(3_000, |n| unique(base + n)).await?;
-        let direct = nginx.upstream_latency(3_000, |n| unique(base + n)).await?;
+        let ours = banto.latency(3_000, |n| unique(base + n)).await?.whole;
+        let direct = nginx.upstream_latency(3_000, |n| unique(base + n)).await?.whole;
         added.push(ours.saturating_sub(direct));
     }
     added.sort();
@@ -79,7 +97,7 @@ async fn pass_through(banto: &Subject, nginx: &Subject, report: &mut Report) -> 
 }
 
 /// The same question again and again, against a bare server that sends the same bytes.
-async fn exact_hit(banto: &Subject, report: &mut Report) -> Result<(), Box<dyn std::error::Error>> {
+async fn exact_hit(banto: &Subject, report: &mut Report) -> Result<(), Box<dyn Error>> {
     let same = |_| load::question("How long does standard delivery to Osaka take?");
     let answer = banto.sample(same(0)).await?;
     tokio::time::sleep(Duration::from_millis(200)).await;

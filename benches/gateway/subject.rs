@@ -10,7 +10,7 @@ use std::{
 
 use tokio::time::Instant;
 
-use crate::load::{self, Connection};
+use crate::load::{self, Connection, Times};
 
 type Outcome<T> = Result<T, Box<dyn Error>>;
 
@@ -55,7 +55,7 @@ impl Subject {
         );
         std::fs::write(&file, text)?;
         let mut command = pinned(env!("CARGO_BIN_EXE_banto"));
-        command.args(["serve", "--config"]).arg(&file).env("RUST_LOG", "warn");
+        command.args(["serve", "--config"]).arg(&file).env("RUST_LOG", "error");
         Self::start(command, port, mock, folder).await
     }
 
@@ -65,10 +65,10 @@ impl Subject {
         let file = folder.join("nginx.conf");
         let text = format!(
             "worker_processes 1;\ndaemon off;\nmaster_process off;\npid {0}/pid;\nerror_log {0}/error.log;\n\
-             events {{ worker_connections 1024; }}\nhttp {{\n access_log off; keepalive_requests 1000000000;\n\
+             events {{ worker_connections 4096; }}\nhttp {{\n access_log off; keepalive_requests 1000000000;\n\
              client_body_temp_path {0}/b; proxy_temp_path {0}/p; fastcgi_temp_path {0}/f; uwsgi_temp_path {0}/u; scgi_temp_path {0}/s;\n\
              upstream mock {{ server {mock}; keepalive 64; keepalive_requests 1000000000; }}\n server {{ listen 127.0.0.1:{port};\n\
-             location / {{ proxy_pass http://mock; proxy_http_version 1.1; proxy_set_header Connection ''; }} }} }}\n",
+             location / {{ proxy_pass http://mock; proxy_http_version 1.1; proxy_buffering off; proxy_set_header Connection ''; }} }} }}\n",
             folder.display()
         );
         std::fs::write(&file, text)?;
@@ -100,6 +100,11 @@ impl Subject {
         Ok(Self { process, address, upstream, ready_after: started.elapsed(), folder })
     }
 
+    /// Where it listens.
+    pub fn address(&self) -> SocketAddr {
+        self.address
+    }
+
     /// From starting the process to the first connection accepted.
     pub fn ready_after(&self) -> Duration {
         self.ready_after
@@ -117,25 +122,36 @@ impl Subject {
         Ok((self.cpu_seconds()? - before) * 1e6 / requests as f64)
     }
 
-    /// The median time of a request at one connection.
-    pub async fn median_latency(&self, requests: u64, request: impl Fn(u64) -> String) -> Outcome<Duration> {
+    /// The median times of a request at one connection.
+    pub async fn latency(&self, requests: u64, request: impl Fn(u64) -> String) -> Outcome<Times> {
         Ok(load::run(self.address, 1, requests, request).await?)
     }
 
     /// The same without the subject: straight to the mock.
-    pub async fn upstream_latency(&self, requests: u64, request: impl Fn(u64) -> String) -> Outcome<Duration> {
+    pub async fn upstream_latency(&self, requests: u64, request: impl Fn(u64) -> String) -> Outcome<Times> {
         Ok(load::run(self.upstream, 1, requests, request).await?)
     }
 
     /// One answer, head and body.
     pub async fn sample(&self, request: String) -> Outcome<Vec<u8>> {
-        Ok(Connection::open(self.address).await?.ask(&request).await?.to_vec())
+        let mut connection = Connection::open(self.address).await?;
+        connection.ask(&request).await?;
+        Ok(connection.answer().to_vec())
     }
 
     /// Resident memory in megabytes.
     pub fn resident_mb(&self) -> Outcome<f64> {
+        self.memory_mb("VmRSS:")
+    }
+
+    /// The most memory that was ever resident, in megabytes.
+    pub fn peak_mb(&self) -> Outcome<f64> {
+        self.memory_mb("VmHWM:")
+    }
+
+    fn memory_mb(&self, which: &str) -> Outcome<f64> {
         let status = std::fs::read_to_string(format!("/proc/{}/status", self.process.id()))?;
-        let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:")).ok_or("no VmRSS")?;
+        let line = status.lines().find_map(|line| line.strip_prefix(which)).ok_or("no such line")?;
         Ok(line.trim().trim_end_matches(" kB").trim().parse::<f64>()? / 1024.0)
     }
 

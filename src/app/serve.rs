@@ -163,7 +163,8 @@ fn read_files(settings: &Settings, problems: &mut Problems) -> Result<Files, Sta
 /// Starts everything but the listener, from the ground up.
 async fn start(settings: Settings, loaded: Loaded, tasks: &Tasks) -> Result<Arc<Front>, StartError> {
     let Loaded { shop, book, knobs } = loaded;
-    let (clock, dice) = (Clock::system(), Arc::new(Dice::fair()));
+    let (clock, dice) = (Clock::following(), Arc::new(Dice::fair()));
+    tasks.spawn_until_stopped(clock.follow());
     let (registry, life) = (Arc::new(Registry::default()), dice.bits());
     let resolver = zone::resolver(&settings, clock, &registry, tasks).await;
     let (store, redis) = open_store(&settings, &resolver, clock, &dice, &registry, tasks).await?;

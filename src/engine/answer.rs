@@ -8,7 +8,7 @@ use std::{sync::Arc, time::Duration};
 
 use arc_swap::ArcSwap;
 use tokio::time::Instant;
-use tracing::warn;
+use tracing::debug;
 
 use super::{
     admit::{Admission, Limited},
@@ -301,7 +301,7 @@ impl Engine {
             }
             Err(failure) if turn.writer().has_begun() || !failure.class.may_pass() => turn.fail(failure).await,
             Err(failure) => {
-                warn!(%failure, intent = %question.intent.id, "No model answered; something else stands in.");
+                debug!(%failure, intent = %question.intent.id, "No model answered; something else stands in.");
                 if !self.stand_in(&question, turn.writer()).await {
                     return turn.fail(failure).await;
                 }

@@ -26,7 +26,15 @@ struct State {
     origin: Option<Origin>,
     shape: Option<Shape>,
     chunks: Vec<Bytes>,
+    framed: Framed,
     end: End,
+}
+
+/// Chunks as they go over the wire, in the one form that readers have asked for.
+#[derive(Debug, Default)]
+struct Framed {
+    form: &'static str,
+    chunks: Vec<Option<Bytes>>,
 }
 
 /// An answer while and after it comes in. Clones are readers' handles on the same log.
@@ -57,7 +65,7 @@ impl AnswerLog {
     /// A log that is complete from the start.
     pub fn sealed(shape: Shape, chunks: Vec<Bytes>) -> Self {
         let log = Self::default();
-        *log.0.state() = State { origin: None, shape: Some(shape), chunks, end: End::Sealed };
+        *log.0.state() = State { shape: Some(shape), chunks, end: End::Sealed, ..State::default() };
         log
     }
 
@@ -214,6 +222,34 @@ impl LogReader {
             changed.await;
         }
     }
+
+    /// The chunk that was read last as it goes over the wire. The first reader that wants it in this `form` has it made,
+    /// all others share it: of thousands of followers one copies.
+    ///
+    /// # Errors
+    /// Those of `make`; nothing is kept then.
+    pub fn framed<E>(
+        &self,
+        form: &'static str,
+        chunk: &Bytes,
+        make: impl FnOnce(&Bytes) -> Result<Bytes, E>,
+    ) -> Result<Bytes, E> {
+        let mut state = self.log.0.state();
+        let (at, framed) = (self.next.saturating_sub(1), &mut state.framed);
+        if framed.chunks.is_empty() {
+            framed.form = form;
+        }
+        if framed.form != form {
+            return make(chunk);
+        }
+        if framed.chunks.len() <= at {
+            framed.chunks.resize(at + 1, None);
+        }
+        match &mut framed.chunks[at] {
+            Some(made) => Ok(made.clone()),
+            empty => Ok(empty.insert(make(chunk)?).clone()),
+        }
+    }
 }
 
 #[cfg(test)]
@@ -233,6 +269,26 @@ mod tests {
             assert_eq!(reader.next().await.map(|c| c.ok()), Some(Some(Bytes::from_static(b"b"))));
             assert!(reader.next().await.is_none());
         }
+    }
+
+    #[tokio::test]
+    async fn of_five_thousand_followers_one_frames_a_chunk_and_all_send_the_same_bytes() {
+        let (mut writer, log) = AnswerLog::open();
+        writer.push(Shape::Events, Bytes::from_static(b"a"));
+        let mut made = 0;
+        let mut sent = std::collections::BTreeSet::new();
+        for _ in 0..5_000 {
+            let mut reader = log.reader();
+            let chunk = reader.next().await.expect("a chunk").expect("no failure");
+            let framed = reader.framed("sse", &chunk, |chunk| {
+                made += 1;
+                Ok::<_, ()>([b"data: ", &chunk[..]].concat().into())
+            });
+            sent.insert(framed.expect("framed").as_ptr());
+            let other = reader.framed("frame", &chunk, |_| Ok::<_, ()>(Bytes::from_static(b"other")));
+            assert_eq!(other, Ok(Bytes::from_static(b"other")), "another form is not mixed up with it");
+        }
+        assert_eq!((made, sent.len()), (1, 1));
     }
 
     #[tokio::test]

@@ -1,5 +1,7 @@
 //! An answer as Anthropic sends it: a message, or its events with their names.
 
+use std::convert::Infallible;
+
 use bytes::Bytes;
 use futures_util::stream;
 use http::{HeaderValue, Response};
@@ -52,8 +54,8 @@ fn pieces(reader: LogReader, told: Told, timer: Timer) -> impl futures_util::Str
             let (mut reader, timer, first) = state?;
             match reader.next().await {
                 Some(Ok(event)) => {
-                    let event = if first { told.tell(&event) } else { event };
-                    Some((framed(&event), Some((reader, timer, false))))
+                    let piece = if first { framed(&told.tell(&event)) } else { shared(&reader, &event) };
+                    Some((piece, Some((reader, timer, false))))
                 }
                 Some(Err(failure)) => {
                     timer.failed("cut");
@@ -67,6 +69,12 @@ fn pieces(reader: LogReader, told: Told, timer: Timer) -> impl futures_util::Str
             }
         }
     })
+}
+
+/// An event that is the same for all who read this answer.
+fn shared(reader: &LogReader, event: &Bytes) -> Bytes {
+    let Ok(piece) = reader.framed("named sse", event, |event| Ok::<_, Infallible>(framed(event)));
+    piece
 }
 
 fn framed(event: &[u8]) -> Bytes {

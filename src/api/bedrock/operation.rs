@@ -49,6 +49,11 @@ impl Operation {
     pub(super) fn is_invoke(self) -> bool {
         matches!(self, Self::Invoke | Self::InvokeStream)
     }
+
+    /// What the frames of its stream are, for readers who share them.
+    pub(super) fn form(self) -> &'static str {
+        if self.is_invoke() { "chunk frames" } else { "event frames" }
+    }
 }
 
 #[cfg(test)]

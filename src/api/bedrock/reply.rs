@@ -76,7 +76,7 @@ fn pieces(
         async move {
             let (mut reader, timer) = state?;
             let frame = match reader.next().await {
-                Some(Ok(event)) => framed(&event, operation),
+                Some(Ok(event)) => reader.framed(operation.form(), &event, |event| framed(event, operation)),
                 Some(Err(failure)) => {
                     timer.failed("cut");
                     return error::exception(&failure).encode().ok().map(|frame| (frame, None));

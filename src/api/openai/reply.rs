@@ -1,6 +1,8 @@
 //! An answer as a response: in the shape that was asked for, with where it came from in headers and in the body's
 //! `banto` member.
 
+use std::convert::Infallible;
+
 use bytes::Bytes;
 use futures_util::stream;
 use http::{HeaderValue, Response};
@@ -72,31 +74,37 @@ fn pieces(
     wanted: Wanted,
     timer: Timer,
 ) -> impl futures_util::Stream<Item = Bytes> + Send {
-    let start = Some((reader, timer, true));
-    stream::unfold(start, move |state| {
-        let origin = origin.clone();
-        async move {
-            let (mut reader, timer, mut first) = state?;
-            loop {
-                match reader.next().await {
-                    Some(Ok(event)) if !wanted.include_usage && openai::is_usage(&event) => {}
-                    Some(Ok(event)) => {
-                        let event = if std::mem::take(&mut first) { origin.tell(&event) } else { event };
-                        return Some((framed(&event), Some((reader, timer, first))));
-                    }
-                    None => {
-                        timer.done(origin.provenance.source);
-                        return Some((Bytes::from_static(b"data: [DONE]\n\n"), None));
-                    }
-                    Some(Err(failure)) => {
-                        let error = ApiError::from_failure(&failure);
-                        timer.failed("cut");
-                        return Some((framed(error.body().as_bytes()), None));
-                    }
+    let (source, first) = (origin.provenance.source, Some(origin));
+    stream::unfold(Some((reader, timer, first)), move |state| async move {
+        let (mut reader, timer, mut first) = state?;
+        loop {
+            match reader.next().await {
+                Some(Ok(event)) if !wanted.include_usage && openai::is_usage(&event) => {}
+                Some(Ok(event)) => {
+                    let piece = match first.take() {
+                        Some(origin) => framed(&origin.tell(&event)),
+                        None => shared(&reader, &event),
+                    };
+                    return Some((piece, Some((reader, timer, first))));
+                }
+                None => {
+                    timer.done(source);
+                    return Some((Bytes::from_static(b"data: [DONE]\n\n"), None));
+                }
+                Some(Err(failure)) => {
+                    let error = ApiError::from_failure(&failure);
+                    timer.failed("cut");
+                    return Some((framed(error.body().as_bytes()), None));
                 }
             }
         }
     })
+}
+
+/// An event that is the same for all who read this answer.
+fn shared(reader: &LogReader, event: &Bytes) -> Bytes {
+    let Ok(piece) = reader.framed("sse", event, |event| Ok::<_, Infallible>(framed(event)));
+    piece
 }
 
 fn framed(event: &[u8]) -> Bytes {

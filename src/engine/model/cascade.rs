@@ -21,7 +21,7 @@ use tokio::{
     sync::watch,
     time::{Instant, sleep},
 };
-use tracing::debug;
+use tracing::{debug, info, warn};
 
 use super::{
     Deadlines, Model,
@@ -30,7 +30,7 @@ use super::{
     course::Course,
     failure::{Class, Failure},
     lane::{Errand, Lane, Purpose},
-    outages::{Outage, Outages},
+    outages::{Outage, Outages, Turn},
     pool::Dimensions,
     prices::Prices,
     retry::{Backoff, Refused, RetryBudget, Standing},
@@ -216,7 +216,14 @@ impl Cascade {
             Err(failure) if failure.class == Class::Invalid => return filled,
             Err(_) => false,
         };
-        self.outages.lock().unwrap_or_else(PoisonError::into_inner).record(answered, self.clock.now());
+        let turn = self.outages.lock().unwrap_or_else(PoisonError::into_inner).record(answered, self.clock.now());
+        match (turn, &filled) {
+            (Some(Turn::Began), Err(failure)) => {
+                warn!(%failure, "No model answers; what is kept or prepared is said until one does.");
+            }
+            (Some(Turn::Ended(after)), _) => info!(?after, "Models answer again."),
+            _ => {}
+        }
         filled
     }
 

@@ -27,6 +27,15 @@ const IN_A_ROW: u32 = 3;
 /// How many past outages are remembered.
 const REMEMBERED: usize = 50;
 
+/// What a request changed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Turn {
+    /// From this request on no model answers.
+    Began,
+    /// A model answers again, after so long.
+    Ended(Duration),
+}
+
 /// The outages of this node, the newest last.
 #[derive(Clone, Debug, Default)]
 pub struct Outages {
@@ -36,25 +45,26 @@ pub struct Outages {
 }
 
 impl Outages {
-    /// Learns whether a request was answered by any model.
-    pub fn record(&mut self, answered: bool, now: Timestamp) {
+    /// Learns whether a request was answered by any model; what that changed.
+    pub fn record(&mut self, answered: bool, now: Timestamp) -> Option<Turn> {
         if answered {
             self.unanswered = 0;
-            if let Some(outage) = self.past.back_mut() {
-                outage.end.get_or_insert(now);
-            }
-            return;
+            let outage = self.past.back_mut().filter(|outage| outage.end.is_none())?;
+            outage.end = Some(now);
+            return Some(Turn::Ended(outage.length(now)));
         }
         if self.unanswered == 0 {
             self.since = now;
         }
         self.unanswered = self.unanswered.saturating_add(1);
-        if self.unanswered == IN_A_ROW && self.past.back().is_none_or(|outage| outage.end.is_some()) {
+        let begins = self.unanswered == IN_A_ROW && self.past.back().is_none_or(|outage| outage.end.is_some());
+        begins.then(|| {
             self.past.push_back(Outage { start: self.since, end: None });
             if self.past.len() > REMEMBERED {
                 self.past.pop_front();
             }
-        }
+            Turn::Began
+        })
     }
 
     /// Takes over outages from before this life, oldest first. One that had not ended goes on until a request is answered.
@@ -93,10 +103,12 @@ mod tests {
     fn an_outage_runs_from_the_first_unanswered_request_to_the_next_answer() {
         let mut outages = Outages::default();
         for (answered, at) in [(true, 0), (false, 1), (true, 2), (false, 10), (false, 11), (false, 12), (false, 13)] {
-            outages.record(answered, Timestamp(at));
+            let turn = outages.record(answered, Timestamp(at));
+            assert_eq!(turn, (at == 12).then_some(Turn::Began), "at {at}");
         }
         assert_eq!(outages.list(), [Outage { start: Timestamp(10), end: None }]);
-        outages.record(true, Timestamp(50));
+        assert_eq!(outages.record(true, Timestamp(50)), Some(Turn::Ended(Duration::from_millis(40))));
+        assert_eq!(outages.record(true, Timestamp(51)), None);
         assert_eq!(outages.list(), [Outage { start: Timestamp(10), end: Some(Timestamp(50)) }]);
         assert_eq!(outages.list()[0].length(Timestamp(99)), Duration::from_millis(40));
     }
@@ -108,7 +120,7 @@ mod tests {
             Outage { start: Timestamp(0), end: Some(Timestamp(9)) },
             Outage { start: Timestamp(20), end: None },
         ]);
-        (0..5).for_each(|at| outages.record(false, Timestamp(30 + at)));
+        (0..5).for_each(|at| assert_eq!(outages.record(false, Timestamp(30 + at)), None, "it has begun before"));
         outages.record(true, Timestamp(50));
         assert_eq!(outages.list()[1..], [Outage { start: Timestamp(20), end: Some(Timestamp(50)) }]);
     }
@@ -116,7 +128,10 @@ mod tests {
     #[test]
     fn the_recovery_is_estimated_from_past_outages_until_this_one_is_longer() {
         let mut outages = Outages::default();
-        let fail = |outages: &mut Outages, at| (0..3).for_each(|_| outages.record(false, Timestamp(at)));
+        let fail = |outages: &mut Outages, at| {
+            let last = (0..3).filter_map(|_| outages.record(false, Timestamp(at))).last();
+            assert_eq!(last, Some(Turn::Began));
+        };
         fail(&mut outages, 0);
         assert_eq!(outages.estimate(Timestamp(10)), None, "the first one says nothing about itself");
         outages.record(true, Timestamp(40_000));
