@@ -74,11 +74,24 @@ impl Outbound {
     /// # Errors
     /// [`NoResponse`]. Any status is an answer.
     pub async fn send(&self, request: Request<Bytes>, within: Duration) -> Result<Response, NoResponse> {
+        self.send_up_to(MOST_BYTES, request, within).await
+    }
+
+    /// The same for an answer of at most so many bytes.
+    ///
+    /// # Errors
+    /// [`NoResponse`]. Any status is an answer.
+    pub async fn send_up_to(
+        &self,
+        most: usize,
+        request: Request<Bytes>,
+        within: Duration,
+    ) -> Result<Response, NoResponse> {
         let host = request.uri().host().unwrap_or_default().to_owned();
         let whole = async {
             let answer = self.0.request(request.map(Full::new)).await.map_err(|e| innermost(&e))?;
             let (head, body) = answer.into_parts();
-            let body = Limited::new(body, MOST_BYTES).collect().await.map_err(|e| e.to_string())?;
+            let body = Limited::new(body, most).collect().await.map_err(|e| e.to_string())?;
             Ok(Response { status: head.status, headers: head.headers, body: body.to_bytes() })
         };
         match tokio::time::timeout(within, whole).await {

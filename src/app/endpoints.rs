@@ -11,6 +11,7 @@ pub fn all(settings: &Settings, variable: impl Fn(&str) -> Option<String>) -> Ve
     if settings.role.answers() {
         list.models();
         list.embedder();
+        list.embeddings();
         settings.origins.iter().for_each(|(name, place)| list.add(&format!("origin:{name}"), &place.url));
     }
     list.redis();
@@ -45,6 +46,12 @@ impl<V: Fn(&str) -> Option<String>> List<'_, V> {
             EmbedderSettings::Hashed | EmbedderSettings::Local(_) => {}
             EmbedderSettings::OpenAi(service) => self.add("embedder", &service.url.to_string()),
             EmbedderSettings::Bedrock(model) => self.aws("embedder", "bedrock-runtime", &model.aws),
+        }
+    }
+
+    fn embeddings(&mut self) {
+        for model in &self.settings.embeddings {
+            self.add(&format!("embeddings:{}", model.name), &model.url.to_string());
         }
     }
 

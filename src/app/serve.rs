@@ -26,7 +26,7 @@ use super::{
     endpoints, incoming, node,
     reload::{self, Reload},
     services::{self, Services},
-    settings::{Settings, embedder::EmbedderSettings},
+    settings::{Settings, embedder::EmbedderSettings, embeddings},
     shop::Shop,
     watch::{self, Surroundings},
     zone,
@@ -38,6 +38,7 @@ use crate::{
         keys::Keys,
         openai::{
             chat::{Chat, refuse},
+            embeddings::upstream::EmbeddingModels,
             error::ApiError,
             request,
         },
@@ -214,7 +215,8 @@ async fn start(settings: Settings, loaded: Loaded, tasks: &Tasks) -> Result<Arc<
     if let Some(answers) = answering {
         origins = Some(OriginApi { origins: answers.origins, keys: keys.clone() });
         let (asked, embedder) = (answers.engine.clone(), answers.embedder);
-        chat = Some(Arc::new(Chat { engine: asked, keys, models, largest: settings.limits.body, embedder }));
+        let (largest, embeddings) = (settings.limits.body, answers.embeddings);
+        chat = Some(Arc::new(Chat { engine: asked, keys, models, largest, embedder, embeddings }));
         (engine, simulated, exposure) = (Some(answers.engine), answers.simulated, Some(answers.exposure));
     }
     let hub = engine.clone().map(|engine| Arc::new(Hub::new(engine)));
@@ -267,6 +269,8 @@ struct Answering {
     exposure: Exposure,
     /// The embedding model, if there is one.
     embedder: Option<Arc<dyn Embedder>>,
+    /// Those of services behind us.
+    embeddings: Option<EmbeddingModels>,
 }
 
 async fn start_engine(
@@ -291,6 +295,9 @@ async fn start_engine(
         Some(guardrail) => Some(guardrail.build(&ground.resolver).await.map_err(StartError::Machine)?),
         None => None,
     };
+    let (named, dice) = (&settings.embeddings, ground.dice.clone());
+    let embeddings = embeddings::build(named, &ground.resolver, &ground.registry, ground.clock, dice);
+    let embeddings = embeddings.map_err(StartError::Machine)?;
     let limits = &settings.limits;
     let parts = node::Parts {
         models,
@@ -324,7 +331,7 @@ async fn start_engine(
     };
     let Services { origins, catalogue } = services::start(settings, around, tasks)?;
     let exposure = Exposure { file, catalogue, understanding: engine.understanding.clone() };
-    Ok(Answering { engine, simulated, origins, exposure, embedder: asked_directly })
+    Ok(Answering { engine, simulated, origins, exposure, embedder: asked_directly, embeddings })
 }
 
 /// Takes changed files of the operator over while the engine runs.

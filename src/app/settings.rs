@@ -3,6 +3,7 @@
 mod clients;
 mod dns;
 pub mod embedder;
+pub mod embeddings;
 mod endpoints;
 pub mod events;
 pub mod guardrail;
@@ -11,6 +12,7 @@ mod limits;
 mod nodes;
 mod origins;
 mod redis;
+mod service;
 mod sockets;
 
 use std::{
@@ -28,7 +30,7 @@ use self::redis::RawRedis;
 pub use self::{endpoints::EndpointSettings, limits::Limits, nodes::NodeSettings};
 use super::role::Role;
 use crate::{
-    api::{address::Trust, keys::Key, socket::Bounds},
+    api::{address::Trust, keys::Key, openai::embeddings::upstream::EmbeddingModel, socket::Bounds},
     config::{
         document::{Document, Spanned},
         problem::{Place, Problems},
@@ -61,6 +63,7 @@ struct Raw {
     redis: Option<RawRedis>,
     models: Option<ModelsConfig>,
     embedder: Option<RawEmbedder>,
+    embeddings: Vec<embeddings::Raw>,
     guardrail: Option<guardrail::Raw>,
     aliases: Vec<String>,
     keys: Vec<keys::RawKey>,
@@ -102,6 +105,8 @@ pub struct Settings {
     pub models: Vec<ModelSettings>,
     /// How questions become vectors.
     pub embedder: EmbedderSettings,
+    /// Embedding models of services behind us.
+    pub embeddings: Vec<EmbeddingModel>,
     /// The guardrail of Bedrock that looks at answers, if any.
     pub guardrail: Option<guardrail::GuardrailSettings>,
     /// Other names under which clients may ask.
@@ -277,6 +282,7 @@ impl Raw {
             embedder: self
                 .embedder
                 .map_or(EmbedderSettings::Hashed, |embedder| embedder.validate(document, folder, problems)),
+            embeddings: embeddings::validate(&self.embeddings, document, problems),
             guardrail: self.guardrail.map(|guardrail| guardrail.validate(document, problems)),
             limits: self.limits.validate(document, problems),
             clients: self.clients.validate(document, problems),

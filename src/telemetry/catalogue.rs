@@ -107,6 +107,8 @@ catalogue! {
     WRITE_LATENCY = Distribution "cache.write_latency" Seconds [] "engine/recall": "Duration of one cache write, off the path of the answer.";
     EMBEDDER_LATENCY = Distribution "embedder.latency" Seconds [] "engine/recall": "Time until a question had its vector, or was known to get none.";
     EMBEDDER_FAILURES = Counter "embedder.failures" None ["reason"] "engine/recall": "Questions that got no vector and were misses: timeout, busy (queue full), unreachable, unusable answer.";
+    EMBEDDINGS = Counter "embeddings" None ["model", "result"] "api/openai/embeddings": "Requests for vectors that were passed on to a service, by result: answered, failed.";
+    EMBEDDINGS_LATENCY = Distribution "embeddings.latency" Seconds ["model"] "api/openai/embeddings": "How long such a request took, retries included.";
     CACHE_INDEXED = Gauge "cache.indexed" None [] "engine/recall": "Entries that this node can find by meaning.";
     CACHE_ENTRIES = Gauge "cache.entries" None [] "store": "Entries in the store.";
     CACHE_BYTES = Gauge "cache.bytes" Bytes ["intent"] "store": "Bytes of stored entries by intent.";

@@ -85,6 +85,18 @@ def embeddings():
             print(error.status_code, error.code)
 
 
+def passed_on():
+    tokens = client.embeddings.create(model="large", input=[[1, 2], [3]], dimensions=2, user="reader-7")
+    assert [entry.embedding for entry in tokens.data] == [[0.5, -0.25]] * 2, tokens
+    assert tokens.usage.total_tokens == 3 and tokens.model == "large-2026", tokens
+    assert [model.id for model in client.models.list()][-1] == "large"
+    for _ in range(2):
+        try:
+            client.with_options(max_retries=0).embeddings.create(model="large", input="Bleach")
+        except openai.APIStatusError as error:
+            print(error.status_code, error.code, "key" if "sk-" in str(error) else "no key")
+
+
 def no_embeddings():
     try:
         client.embeddings.create(model="banto", input="Bleach")

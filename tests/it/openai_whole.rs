@@ -130,3 +130,22 @@ async fn embeddings_come_from_the_configured_embedder_or_there_are_none() {
     assert_eq!(sees(&banto, "embeddings"), "400 invalid_input\n400 invalid_input\n404 model_not_found\n");
     assert_eq!(sees(&Banto::start("").await, "no_embeddings"), "404 no_embedder\n");
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn embeddings_of_a_service_are_passed_on_as_they_are_and_its_errors_are_not() {
+    let vector = |index: u8| json!({ "object": "embedding", "index": index, "embedding": "AAAAPwAAgL4=" });
+    let usage = json!({ "prompt_tokens": 3, "total_tokens": 3 });
+    let answer = json!({ "object": "list", "model": "large-2026", "data": [vector(0), vector(1)], "usage": usage });
+    let busy = response("503 Service Unavailable", JSON, r#"{"error":{"message":"busy"}}"#);
+    let refused =
+        response("401 Unauthorized", JSON, r#"{"error":{"message":"Incorrect API key provided: sk-secret"}}"#);
+    let wrong = response("400 Bad Request", JSON, r#"{"error":{"message":"too long"}}"#);
+    let answered = response("200 OK", JSON, &answer.to_string());
+    let upstream = Upstream::start([vec![busy], vec![answered], vec![refused], vec![wrong]]).await;
+    let config = format!("embeddings: [{{ model: large, base_url: '{}' }}]\n", upstream.url("http"));
+    let banto = Banto::start(&config).await;
+    assert_eq!(sees(&banto, "passed_on"), "502 upstream_error no key\n400 invalid_request no key\n");
+    let asked = upstream.requests();
+    assert_eq!(asked.len(), 4, "busy once, asked again, and what cannot help is not repeated");
+    assert!(asked[1].contains(r#""user":"reader-7""#) && asked[1].contains("[[1,2],[3]]"), "{}", asked[1]);
+}

@@ -7,6 +7,7 @@ use http::{HeaderMap, HeaderValue, Request, Response, header};
 use hyper::body::Incoming;
 
 use super::{
+    embeddings::upstream::EmbeddingModels,
     error::ApiError,
     reply::{self, Wanted},
     request,
@@ -33,6 +34,8 @@ pub struct Chat {
     pub largest: u64,
     /// The embedding model that clients may ask, too; `None` where questions become vectors without one.
     pub embedder: Option<Arc<dyn Embedder>>,
+    /// Embedding models of services behind us; `None` where there are none (drills).
+    pub embeddings: Option<EmbeddingModels>,
 }
 
 impl Chat {
@@ -95,7 +98,7 @@ impl Chat {
         if let Err(unknown) = self.keys.caller(headers) {
             return self.refuse(&ApiError::unauthorized(unknown.given));
         }
-        let data: Vec<_> = self.models.iter().map(|name| model(name)).collect();
+        let data: Vec<_> = self.served().map(model).collect();
         json(&serde_json::json!({ "object": "list", "data": data }))
     }
 
@@ -104,10 +107,16 @@ impl Chat {
         if let Err(unknown) = self.keys.caller(headers) {
             return self.refuse(&ApiError::unauthorized(unknown.given));
         }
-        match self.models.iter().find(|known| *known == name) {
+        match self.served().find(|known| *known == name) {
             Some(known) => json(&model(known)),
-            None => refuse(&ApiError::unknown_model(name, &self.models.join(", "))),
+            None => refuse(&ApiError::unknown_model(name, &self.served().collect::<Vec<_>>().join(", "))),
         }
+    }
+
+    /// What clients may name: models to talk to, and those that make vectors.
+    fn served(&self) -> impl Iterator<Item = &str> {
+        let vectors = self.embeddings.iter().flat_map(EmbeddingModels::names);
+        self.models.iter().map(String::as_str).chain(vectors)
     }
 }
 
@@ -116,7 +125,11 @@ fn model(name: &str) -> serde_json::Value {
 }
 
 pub(super) fn json(value: &serde_json::Value) -> Response<Payload> {
-    let mut response = Response::new(Payload::from(bytes::Bytes::from(value.to_string())));
+    as_json(value.to_string().into())
+}
+
+pub(super) fn as_json(body: Bytes) -> Response<Payload> {
+    let mut response = Response::new(Payload::from(body));
     response.headers_mut().insert(header::CONTENT_TYPE, HeaderValue::from_static("application/json"));
     response
 }

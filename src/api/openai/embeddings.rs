@@ -1,4 +1,7 @@
-//! `POST /v1/embeddings`: the vectors of the configured embedder, for clients that want them from the same address.
+//! `POST /v1/embeddings`, for clients that want vectors from the same address: passed on to a service where the configuration
+//! names one for the model ([`upstream`]), else the vectors of the configured embedder.
+
+pub mod upstream;
 
 use std::{borrow::Cow, sync::Arc};
 
@@ -11,7 +14,7 @@ use serde_json::{Value, json, value::RawValue};
 use tracing::warn;
 
 use super::{
-    chat::{Chat, json as response},
+    chat::{Chat, as_json, json as response},
     error::ApiError,
 };
 use crate::{
@@ -22,6 +25,7 @@ use crate::{
     },
     engine::{
         answer::Refusal,
+        model::failure::{Class, Failure},
         recall::embed::{EmbedError, Embedder},
     },
 };
@@ -41,10 +45,14 @@ impl Chat {
         let (head, body) = request.into_parts();
         let caller = self.keys.caller_from(&head).map_err(|unknown| ApiError::unauthorized(unknown.given))?;
         let body = body::read(body, self.largest).await?;
-        let embedder = self.embedder.as_ref().ok_or_else(ApiError::no_embedder)?;
-        let wanted = Wanted::read(&body, &**embedder, &self.models)?;
+        let model = model(&body)?;
         let admitted = self.engine.admission.admit(&caller, None).await;
         admitted.map_err(|limited| ApiError::from(Refusal::Limited(limited)))?;
+        if let Some(answer) = self.passed_on(&model, &body).await {
+            return answer.map(as_json).map_err(|failure| failed(&failure));
+        }
+        let embedder = self.embedder.as_ref().ok_or_else(ApiError::no_embedder)?;
+        let wanted = Wanted::read(&body, model, &**embedder, &self.models)?;
         let vectors = vectors(embedder, wanted.input).await?;
         let data = vectors.iter().enumerate();
         let data: Vec<_> = data.map(|(index, vector)| entry(index, vector, wanted.base64)).collect();
@@ -52,6 +60,28 @@ impl Chat {
         let usage = json!({ "prompt_tokens": 0, "total_tokens": 0 });
         Ok(response(&json!({ "object": "list", "data": data, "model": wanted.model, "usage": usage })))
     }
+}
+
+impl Chat {
+    async fn passed_on(&self, model: &str, body: &Bytes) -> Option<Result<Bytes, Failure>> {
+        self.embeddings.as_ref()?.ask(model, body).await
+    }
+}
+
+/// What a client may know of a service that gave no vectors.
+fn failed(failure: &Failure) -> ApiError {
+    if failure.class == Class::Invalid {
+        return ApiError::from_failure(failure);
+    }
+    let error = ApiError::embedder_failed(failure.class.is_throttle());
+    ApiError { retry_after: failure.retry_after.or(error.retry_after), ..error }
+}
+
+/// The model that a body names.
+fn model(body: &Bytes) -> Result<Cow<'_, str>, ApiError> {
+    let fields = Fields::read(utf8(body)?)?;
+    fields.once_each(&["model", "input"])?;
+    fields.text("model").ok_or_else(|| ApiError::invalid(None, None, "you must provide a model parameter"))
 }
 
 async fn vectors(embedder: &Arc<dyn Embedder>, input: Vec<String>) -> Result<Vec<Vec<f32>>, ApiError> {
@@ -84,12 +114,8 @@ struct Wanted<'a> {
 }
 
 impl<'a> Wanted<'a> {
-    fn read(body: &'a Bytes, embedder: &dyn Embedder, known: &[String]) -> Result<Self, ApiError> {
+    fn read(body: &'a Bytes, model: Cow<'a, str>, embedder: &dyn Embedder, known: &[String]) -> Result<Self, ApiError> {
         let fields = Fields::read(utf8(body)?)?;
-        fields.once_each(&["model", "input"])?;
-        let Some(model) = fields.text("model") else {
-            return Err(ApiError::invalid(None, None, "you must provide a model parameter"));
-        };
         if !is_called(embedder, &model) && !known.iter().any(|name| *name == model) {
             return Err(ApiError::unknown_model(&model, embedder.name()));
         }
@@ -170,7 +196,8 @@ mod tests {
 
     fn read(body: &str) -> Result<(String, usize, bool), String> {
         let body = Bytes::copy_from_slice(body.as_bytes());
-        let wanted = Wanted::read(&body, &Two, &["banto".into()]).map_err(|error| error.message)?;
+        let wanted = model(&body).and_then(|model| Wanted::read(&body, model, &Two, &["banto".into()]));
+        let wanted = wanted.map_err(|error| error.message)?;
         Ok((wanted.model.into_owned(), wanted.input.len(), wanted.base64))
     }
 

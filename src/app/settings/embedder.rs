@@ -23,6 +23,7 @@ use std::{sync::Arc, time::Duration};
 
 pub(super) use raw::RawEmbedder;
 
+use super::service;
 use crate::{
     aws,
     engine::{
@@ -34,7 +35,6 @@ use crate::{
         },
         understand::Words,
     },
-    outbound::Outbound,
     resolve::Resolver,
 };
 
@@ -73,12 +73,7 @@ impl EmbedderSettings {
         Ok(match self {
             Self::Hashed => Arc::new(Hashed::new(words)),
             Self::Local(settings) => local::open(settings).await?,
-            Self::OpenAi(service) => {
-                let outbound = Outbound::on(resolver).map_err(|error| {
-                    format!("this machine's root certificates cannot be read: {error}. Install ca-certificates")
-                })?;
-                Arc::new(Endpoint::new(service, outbound))
-            }
+            Self::OpenAi(asked) => Arc::new(Endpoint::new(asked, service::outbound(resolver)?)),
             Self::Bedrock(settings) => settings.build(resolver).await?,
         })
     }

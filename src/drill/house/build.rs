@@ -117,6 +117,7 @@ pub(super) fn house(setting: Setting<'_>, files: &Files) -> Result<House, String
             models: vec![MODEL.into()],
             largest: settings.limits.body,
             embedder: None,
+            embeddings: None,
         }
     };
     let nodes: Vec<_> = registries.iter().enumerate().map(start).collect();

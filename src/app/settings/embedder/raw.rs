@@ -2,10 +2,9 @@
 
 use std::{path::Path, time::Duration};
 
-use http::{HeaderValue, Uri};
 use serde::Deserialize;
 
-use super::{BedrockEmbedding, EmbedderSettings};
+use super::{super::service, BedrockEmbedding, EmbedderSettings};
 use crate::{
     aws,
     config::{
@@ -144,9 +143,9 @@ impl Reader<'_> {
     fn openai(&mut self) -> Option<Service> {
         let raw = self.raw;
         let url = self.needed(&raw.base_url, "base_url", "write it in the form `https://host/v1`");
-        let url = url.and_then(|url| self.url(url));
+        let url = url.and_then(|url| service::url(url, "embeddings", self.document, self.problems));
         let model = self.needed(&raw.model, "model", "it is the provider's name for it");
-        let key = raw.api_key.as_ref().map(|key| self.authorization(key));
+        let key = raw.api_key.as_ref().map(|key| service::authorization(key, self.document, self.problems));
         let (dimensions, deadline) = (self.dimensions(), self.deadline(USUAL_DEADLINE));
         Some(Service {
             url: url?,
@@ -171,28 +170,6 @@ impl Reader<'_> {
             endpoint: text(&raw.endpoint),
         };
         Some(BedrockEmbedding { model: model?.value.clone(), dimensions: dimensions?, deadline: deadline?, aws })
-    }
-
-    fn url(&mut self, base: &Spanned<String>) -> Option<Uri> {
-        let url = format!("{}/embeddings", base.value.trim_end_matches('/')).parse::<Uri>().ok();
-        let has_host = |url: &Uri| url.host().is_some_and(|host| !host.is_empty());
-        let url = url.filter(|url| matches!(url.scheme_str(), Some("http" | "https")) && has_host(url));
-        if url.is_none() {
-            let what =
-                format!("`{}` is not the URL of an endpoint; write it in the form `https://host/v1`", base.value);
-            self.wrong(base, what);
-        }
-        url
-    }
-
-    fn authorization(&mut self, key: &Spanned<RawSecret>) -> Option<HeaderValue> {
-        let secret = key.value.fetch(self.document, self.problems)?;
-        let Ok(mut header) = HeaderValue::from_str(&format!("Bearer {secret}")) else {
-            self.wrong(key, "the API key has characters that no header can carry; look for line breaks in it");
-            return None;
-        };
-        header.set_sensitive(true);
-        Some(header)
     }
 
     fn dimensions(&mut self) -> Option<usize> {
