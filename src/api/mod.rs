@@ -18,5 +18,6 @@ mod reading;
 pub mod server;
 pub mod signature;
 pub mod socket;
+mod stall;
 pub mod status;
 mod told;

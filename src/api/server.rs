@@ -6,13 +6,14 @@ use http::{Request, Response};
 use hyper::{body::Incoming, server::conn::http1, service::service_fn};
 use hyper_util::rt::{TokioIo, TokioTimer};
 use tokio::{
-    net::{TcpListener, TcpStream},
+    io::{AsyncRead, AsyncWrite},
+    net::TcpListener,
     sync::Semaphore,
 };
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 use tracing::{debug, warn};
 
-use super::{address::Peer, payload::Payload};
+use super::{address::Peer, payload::Payload, stall::Watched};
 use crate::tasks::Tasks;
 
 /// A client has this long to send a request's head.
@@ -39,6 +40,7 @@ pub async fn serve<S: Service>(listener: TcpListener, service: Arc<S>, tasks: Ta
         };
         match accepted {
             Ok((stream, peer)) => {
+                let _ = stream.set_nodelay(true);
                 let serving = open.track_future(connection(stream, Peer(peer), service.clone(), closing.clone()));
                 tasks.spawn(async move {
                     serving.await;
@@ -60,13 +62,15 @@ pub async fn serve<S: Service>(listener: TcpListener, service: Arc<S>, tasks: Ta
     }
 }
 
-fn connection<S: Service>(
-    stream: TcpStream,
+fn connection<T, S: Service>(
+    stream: T,
     peer: Peer,
     service: Arc<S>,
     closing: CancellationToken,
-) -> impl Future<Output = ()> + Send + use<S> {
-    let _ = stream.set_nodelay(true);
+) -> impl Future<Output = ()> + Send + use<T, S>
+where
+    T: AsyncRead + AsyncWrite + Unpin + Send + 'static,
+{
     let handler = service_fn(move |mut request: Request<Incoming>| {
         let service = service.clone();
         request.extensions_mut().insert(peer);
@@ -75,7 +79,7 @@ fn connection<S: Service>(
     let connection = http1::Builder::new()
         .timer(TokioTimer::new())
         .header_read_timeout(HEAD_DEADLINE)
-        .serve_connection(TokioIo::new(stream), handler)
+        .serve_connection(TokioIo::new(Watched::new(stream)), handler)
         .with_upgrades();
     async move {
         let mut connection = pin!(connection);
@@ -90,5 +94,69 @@ fn connection<S: Service>(
         if let Err(error) = ended {
             debug!(%error, "A connection ended early.");
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use tokio::{
+        io::{AsyncReadExt, AsyncWriteExt, duplex},
+        time::Instant,
+    };
+
+    use super::*;
+    use crate::api::stall::STALL;
+
+    /// Answers everything with so many bytes.
+    struct Large(usize);
+
+    impl Service for Large {
+        async fn answer(self: Arc<Self>, _: Request<Incoming>) -> Response<Payload> {
+            Response::new(bytes::Bytes::from(vec![b'x'; self.0]).into())
+        }
+    }
+
+    fn peer() -> Peer {
+        Peer(std::net::SocketAddr::from(([127, 0, 0, 1], 1)))
+    }
+
+    /// How long a connection lasts whose client does `what`. Unit: seconds.
+    async fn lasts<F: Future>(what: impl FnOnce(tokio::io::DuplexStream) -> F) -> u64 {
+        let (ours, theirs) = duplex(1_024);
+        let (began, serving) = (Instant::now(), Arc::new(Large(1 << 20)));
+        let client = what(theirs);
+        tokio::select! {
+            () = connection(ours, peer(), serving, CancellationToken::new()) => began.elapsed().as_secs(),
+            never = async { client.await; std::future::pending::<u64>().await } => never,
+        }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_client_that_asks_and_never_reads_is_let_go() {
+        let lasted = lasts(|mut client| async move {
+            client.write_all(b"GET / HTTP/1.1\r\nhost: x\r\n\r\n").await.expect("asked");
+            std::future::pending::<()>().await;
+        });
+        assert_eq!(lasted.await, STALL.as_secs());
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_client_that_connects_and_says_nothing_or_says_no_more_is_let_go() {
+        let silent = lasts(|client| async move {
+            let _open = client;
+            std::future::pending::<()>().await;
+        });
+        assert!(silent.await <= 16);
+        let served = lasts(|mut client| async move {
+            client.write_all(b"GET / HTTP/1.1\r\nhost: x\r\n\r\n").await.expect("asked");
+            let mut read = 0;
+            let mut piece = vec![0; 64 << 10];
+            while read < 1 << 20 {
+                read += client.read(&mut piece).await.expect("an answer");
+            }
+            // The line is cut and nobody is told: it stays open, and no other request comes.
+            std::future::pending::<()>().await;
+        });
+        assert!(served.await <= 16, "a place between two requests is held no longer than one for a head");
     }
 }

@@ -10,7 +10,7 @@ pub struct Banner(Vec<(&'static str, String)>);
 
 impl Banner {
     /// Where it listens and what it loaded.
-    pub(super) fn of(settings: &Settings, loaded: &super::serve::Loaded) -> Self {
+    pub(super) fn of(settings: &Settings, loaded: &super::loaded::Loaded) -> Self {
         let (shop, book) = (&loaded.shop, &loaded.book);
         let from = settings.files.as_ref().map_or("shipped".into(), |folder| folder.display().to_string());
         let models = settings.models.iter().map(|model| {

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use super::{serve::StartError, settings::events::EventSettings};
+use super::{loaded::StartError, settings::events::EventSettings};
 use crate::{
     clock::Clock,
     config::problem::Problems,

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use super::{serve::StartError, settings::Settings, shop::Shop};
+use super::{loaded::StartError, settings::Settings, shop::Shop};
 use crate::{
     engine::{
         answer::Engine,

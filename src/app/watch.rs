@@ -6,7 +6,7 @@ use async_trait::async_trait;
 use serde_json::{Value, json};
 
 use super::{
-    serve::StartError,
+    loaded::StartError,
     settings::{ControllerSettings, Settings},
 };
 use crate::{

@@ -9,7 +9,8 @@
 //! - `diagnose_s`: the first diagnosis that named a cause.
 //! - `mitigate_s`: users are no longer harmed, for 30 s at least, and, where remedies were applied, the first was in force.
 //! - `recover_s`: users are not harmed again until the end, answers are no longer stale, and every knob stands where the
-//!   configuration has it.
+//!   configuration has it, but for thresholds that the engine's own labels keep raised for a day: with or without a
+//!   controller they do.
 //!
 //! So `mitigate_s` of a run in which users never were harmed is the time of the first remedy, or 0 without one.
 //! `harmed_s` (seconds in which users were harmed) is the plain measure to compare two runs by.

@@ -11,6 +11,7 @@ use super::{
 use crate::{
     clock::Timestamp,
     controller::incident::{Incident, Outcome, Stage},
+    engine::recall::tighten::AUTHOR,
 };
 
 /// The controller's own times and actions. What it did before the break belongs to another incident and is left out.
@@ -24,7 +25,8 @@ pub struct Watched {
     pub cause: Option<String>,
     /// When the first remedy was in force.
     pub remedied: Option<Offset>,
-    /// When every knob was back at its configured value and every incident closed; `None` when one is not at the end.
+    /// When every knob was back at its configured value and every incident closed; `None` when one is not at the end. What
+    /// labels turn is learned, not a remedy, and left out.
     pub settled: Option<Offset>,
     /// What was done, by time.
     pub actions: Vec<Action>,
@@ -53,9 +55,9 @@ impl Watched {
 
 fn settled(plan: &Plan, incidents: &[&Incident], knobs: &[KnobTurn]) -> Option<Offset> {
     let closed = incidents.iter().map(|it| it.closed.map(|at| Offset::between(plan.starts_at(), at)));
-    let last_turns =
-        knobs.iter().enumerate().filter(|(at, turn)| knobs[at + 1..].iter().all(|it| it.knob != turn.knob));
-    let home = last_turns.map(|(_, turn)| turn.home.then_some(turn.at));
+    let turns: Vec<_> = knobs.iter().filter(|turn| turn.author != AUTHOR).collect();
+    let is_last = |(at, turn): &(usize, &&KnobTurn)| turns[at + 1..].iter().all(|it| it.knob != turn.knob);
+    let home = turns.iter().enumerate().filter(is_last).map(|(_, turn)| turn.home.then_some(turn.at));
     closed.chain(home).try_fold(plan.breaks_at(), |latest, at| Some(latest.max(at?)))
 }
 
@@ -150,5 +152,7 @@ mod tests {
         assert_eq!(settled(&[turn(42, false), turn(200, true)]), Some(Offset(200_000)));
         assert_eq!(settled(&[turn(42, false), turn(80, true)]), Some(Offset(100_000)));
         assert_eq!(settled(&[turn(42, false)]), None, "a knob is still turned");
+        let learned = KnobTurn { author: AUTHOR.into(), ..turn(300, false) };
+        assert_eq!(settled(&[turn(42, false), turn(200, true), learned]), Some(Offset(200_000)), "labels stay");
     }
 }

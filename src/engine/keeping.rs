@@ -22,6 +22,7 @@ use crate::{
         keeping::{
             MOST_REMOVED,
             audit::Audit,
+            budgets::Enforcement,
             runs::{self, Run, Why},
         },
     },
@@ -36,6 +37,13 @@ const AUDITED_EVERY: Duration = Duration::from_secs(600);
 const LOOK: Duration = Duration::from_secs(60);
 /// How long the fleet is without a keeper after one died.
 const LASTS: Duration = Duration::from_secs(180);
+
+/// The budgets as they stand on this board, and when they are enforced next, after these runs.
+pub fn enforcement(board: &Board, past: &[Run], now: Timestamp) -> Enforcement {
+    let last = past.iter().find(|run| run.why == Why::Budgets).map(|run| run.at);
+    let first = last.map_or(Duration::ZERO, |last| ENFORCED_EVERY.saturating_sub(now.since(last)));
+    Enforcement { shares: budgets::shares(board), first, every: ENFORCED_EVERY }
+}
 
 /// What the keeper works with.
 pub struct Keeper {
@@ -71,14 +79,13 @@ impl Keeper {
     }
 
     async fn look(&self, now: Timestamp, audited: &mut Option<Timestamp>) -> Result<(), StoreError> {
-        if audited.is_none_or(|last| now.since(last) >= AUDITED_EVERY) {
-            self.audit(now).await?;
-            *audited = Some(now);
+        let enforcement = enforcement(&self.board, &runs::past(&*self.store).await?, now);
+        if enforcement.first.is_zero() {
+            self.enforce(&enforcement).await?;
         }
-        let past = runs::past(&*self.store).await?;
-        let last = past.iter().find(|run| run.why == Why::Budgets).map(|run| run.at);
-        if last.is_none_or(|last| now.since(last) >= ENFORCED_EVERY) {
-            self.enforce().await?;
+        if audited.is_none_or(|last| now.since(last) >= AUDITED_EVERY) {
+            self.audit(now, &enforcement).await?;
+            *audited = Some(now);
         }
         Ok(())
     }
@@ -90,8 +97,8 @@ impl Keeper {
         }
     }
 
-    async fn audit(&self, now: Timestamp) -> Result<(), StoreError> {
-        let audit = Audit::of(&*self.store, now).await?;
+    async fn audit(&self, now: Timestamp, enforcement: &Enforcement) -> Result<(), StoreError> {
+        let audit = Audit::of(&*self.store, now, Some(enforcement)).await?;
         let full_in = audit.forecast.full_in.map(|span| span.0.as_secs_f64());
         self.registry.gauge(&catalogue::FULL_IN, &[]).set(full_in.unwrap_or(f64::NAN));
         for of in audit.intents.iter().filter(|of| of.finding.is_some()) {
@@ -100,8 +107,8 @@ impl Keeper {
         Ok(())
     }
 
-    async fn enforce(&self) -> Result<(), StoreError> {
-        let removed = budgets::shares(&self.board).enforce(&*self.store, MOST_REMOVED).await?;
+    async fn enforce(&self, enforcement: &Enforcement) -> Result<(), StoreError> {
+        let removed = enforcement.shares.enforce(&*self.store, MOST_REMOVED).await?;
         self.registry.counter(&catalogue::REMOVED, &["budgets"]).add(removed.entries);
         info!(entries = removed.entries, bytes = removed.bytes, "Memory budgets enforced.");
         let run = Run { at: self.clock.now(), why: Why::Budgets, by: "schedule".into(), removed };

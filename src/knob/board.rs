@@ -42,6 +42,15 @@ pub struct Setting {
     pub before: Option<Value>,
 }
 
+impl Setting {
+    /// Whether nobody holds the knob: it stands where the files have it because nobody turned it, because the time of whoever
+    /// did was over, or because a policy took back what it had done.
+    pub fn is_nobodys(&self, configured: &Value) -> bool {
+        let was_taken_back = self.author.starts_with("policy:") && self.value == *configured;
+        self.expires.is_none() && (["expiry", "configuration"].contains(&self.author.as_str()) || was_taken_back)
+    }
+}
+
 /// A wish to change a knob.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Change {
@@ -161,12 +170,11 @@ impl Board {
     pub fn reconfigure(&self, catalogue: Catalogue, now: Timestamp) -> Vec<Changed> {
         let mut state = self.state();
         let catalogue = Arc::new(catalogue);
-        self.catalogue.store(catalogue.clone());
+        let before = self.catalogue.swap(catalogue.clone());
         let moves = |(name, setting): (&KnobName, &Setting)| {
             let knob = catalogue.get(name)?;
-            let is_configured =
-                setting.expires.is_none() && ["expiry", "configuration"].contains(&setting.author.as_str());
-            let is_configured = is_configured && knob.returns == Returns::Configured;
+            let is_nobodys = before.get(name).is_some_and(|before| setting.is_nobodys(&before.default));
+            let is_configured = is_nobodys && knob.returns == Returns::Configured;
             let fits = knob.bounds.admit(&setting.value, &setting.value).is_ok();
             let moves = setting.value != knob.default && (is_configured || !fits);
             moves.then(|| (name.clone(), setting.value.clone(), knob.default.clone()))
@@ -411,6 +419,22 @@ mod tests {
             board.catalogue().get("rate_limit.rate").map(|knob| knob.default.clone()),
             Some(Value::Count(1_000))
         );
+    }
+
+    #[test]
+    fn what_a_policy_took_back_is_nobodys_and_moves_with_a_new_configuration() {
+        let board = board();
+        let configured = |knob: &str| board.get(knob).expect("a known knob").value;
+        let by_a_policy = |knob: &str, to| Change { author: "policy:calm".into(), ..change(knob, to) };
+        for (knob, to) in
+            [("rate_limit.burst", configured("rate_limit.burst")), ("rate_limit.rate", Value::Count(3_000))]
+        {
+            board.set(by_a_policy(knob, to), Timestamp(1)).expect("within bounds");
+        }
+        let engine = EngineDefaults { rate: 1_000, burst: 1_500, ..EngineDefaults::default() };
+        board.reconfigure(Catalogue::new(&engine, &[], &[]), Timestamp(2));
+        assert_eq!(configured("rate_limit.burst"), Value::Count(1_500), "taken back");
+        assert_eq!(configured("rate_limit.rate"), Value::Count(3_000), "still in force");
     }
 
     #[test]

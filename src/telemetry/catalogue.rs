@@ -116,7 +116,7 @@ catalogue! {
     EVICTIONS = Counter "cache.evictions" None [] "store": "Entries removed to make room.";
     WARMED = Counter "cache.warmed" None ["result"] "engine/warm": "Questions before a release, by result: asked, warm (already), failed.";
     HIT_RATE_WEEK = Gauge "controller.hit_rate_7d" Ratio [] "controller/sense": "Share of look-ups that hit, over the last seven days. Absent before a day of them is known.";
-    FULL_IN = Gauge "cache.full_in" Seconds [] "store": "How long until the store is full if as much comes in as today. Absent when it will not be, and on all nodes but the one that audits.";
+    FULL_IN = Gauge "cache.full_in" Seconds [] "store": "How long until the store is full if as much comes in as today and budgets are enforced as usual. Absent when it will not be, and on all nodes but the one that audits.";
     REMOVED = Counter "cache.removed" None ["reason"] "store": "Entries that this node removed, by reason: budgets, clean_up, operator.";
     INVALIDATIONS = Counter "cache.invalidations" None ["result"] "events/intake": "Invalidations, by events and by hand, by result: received, applied, failed (kept for another try), ignored (no mapping), duplicate.";
     INVALIDATION_LATENCY = Distribution "cache.invalidation_latency" Seconds [] "events/intake": "From an event's own time to its entries being void. A time without milliseconds counts as the end of its second.";

@@ -297,6 +297,19 @@ async fn a_damaged_frame_is_a_broken_answer() {
 }
 
 #[tokio::test]
+async fn a_frame_longer_than_any_is_refused_by_its_first_bytes_and_not_waited_for() {
+    let said = || event("contentBlockDelta", json!({ "contentBlockIndex": 0, "delta": { "text": "Yes, " } }));
+    for length in [17_u32 << 20, u32::MAX] {
+        let mut prelude = [length.to_be_bytes(), 0_u32.to_be_bytes()].concat();
+        prelude.extend(crc32(&prelude).to_be_bytes());
+        // Whoever believed it would wait here for the rest until the test's deadline, or take the memory for it.
+        let events = streamed(stream([said(), piece(prelude), Step::Hang])).await;
+        assert!(matches!(events.last(), Some(Err(Class::Cut | Class::Garbage))), "{length}: {events:?}");
+        assert!(events.len() >= 2, "what came before is told: {events:?}");
+    }
+}
+
+#[tokio::test]
 async fn errors_of_the_service_find_their_class_at_the_first_attempt() {
     for (status, code, class) in [
         ("429 Too Many Requests", "ThrottlingException", Class::Throttled),

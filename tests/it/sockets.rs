@@ -209,6 +209,124 @@ async fn a_client_that_floods_is_closed_and_told_why() {
 }
 
 #[tokio::test]
+async fn a_question_too_many_is_refused_and_those_under_way_are_answered() {
+    let slow = "models:\n  - { name: primary, kind: simulated, profile: { first_token: 1s } }\n";
+    let banto =
+        Banto::start(&format!("{slow}sockets: {{ questions: 2, messages: {{ rate: 1000, burst: 1000 }} }}\n")).await;
+    let mut socket = open(&banto).await;
+    for n in 0..50 {
+        say(&mut socket, json!({ "type": "ask", "id": n.to_string(), "text": format!("Who draws volume {n}?") })).await;
+    }
+    let (mut refused, mut ended) = (0, Vec::new());
+    while refused + ended.len() < 50 {
+        let heard = hear(&mut socket).await;
+        match heard["type"].as_str() {
+            Some("error") => {
+                assert_eq!(heard["error"]["code"], "too_many_questions", "{heard}");
+                refused += 1;
+            }
+            Some("end") => ended.push(heard["id"].clone()),
+            _ => {}
+        }
+    }
+    assert_eq!((refused, ended.len()), (48, 2), "{ended:?}");
+    let asked = metric(&banto, "banto_model_attempts_total{model=\"primary\"}").await;
+    assert_eq!(asked, 2.0, "what is refused costs nothing");
+}
+
+#[tokio::test]
+async fn a_message_longer_than_any_question_ends_the_connection_and_nothing_else() {
+    let banto = Banto::start("sockets: { message: 64KB }\n").await;
+    let (mut large, mut other) = (open(&banto).await, open(&banto).await);
+    // In one frame, and in pieces that are small themselves.
+    let long = json!({ "type": "ask", "id": "1", "text": "x".repeat(100_000) }).to_string();
+    let _ = large.send(Message::text(long)).await;
+    let close = loop {
+        match timeout(LONG, large.next()).await.expect("in time") {
+            Some(Ok(Message::Close(frame))) => break frame.map(|frame| frame.code),
+            Some(Ok(_)) => {}
+            Some(Err(_)) | None => break None,
+        }
+    };
+    assert!(close.is_none_or(|code| code == CloseCode::Protocol), "{close:?}");
+    wait_for(&banto, "banto_sockets_ended_total{reason=\"garbled\"}").await;
+    say(&mut other, json!({ "type": "ask", "id": "1", "text": "What is a tankobon?" })).await;
+    until(&mut other, "end").await;
+}
+
+#[tokio::test]
+async fn a_question_that_is_cancelled_ends_and_whoever_else_waits_for_the_answer_gets_it() {
+    let slow = "models:\n  - { name: primary, kind: simulated, profile: { first_token: 1s } }\n";
+    let banto = Banto::start(slow).await;
+    let mut socket = open(&banto).await;
+    let text = "Who draws Kaiju No. 8?";
+    say(&mut socket, json!({ "type": "ask", "id": "1", "text": text })).await;
+    wait_for(&banto, "banto_model_attempts_total{model=\"primary\"}").await;
+    let url = banto.url("/v1/chat/completions");
+    let follower = tokio::task::spawn(async move { post(&url, &question(text)).await.expect("an answer") });
+    tokio::time::sleep(Duration::from_millis(200)).await;
+    say(&mut socket, json!({ "type": "cancel", "id": "1" })).await;
+    let heard = until(&mut socket, "end").await;
+    let end = heard.last().expect("an end");
+    assert_eq!((&end["id"], &end["finish_reason"]), (&json!("1"), &json!("cancelled")), "{heard:?}");
+    assert_eq!(words(&heard), "", "nothing was said before");
+    // Its id is free again, and one that is not under way is nobody's.
+    say(&mut socket, json!({ "type": "cancel", "id": "1" })).await;
+    say(&mut socket, json!({ "type": "ask", "id": "1", "text": text })).await;
+    let again = until(&mut socket, "end").await;
+    assert_eq!(again.last().map(|end| &end["finish_reason"]), Some(&json!("stop")), "{again:?}");
+    let (status, whole) = follower.await.expect("no panic");
+    assert!(status == 200 && whole.contains("stop"), "{status} {whole}");
+    assert_eq!(metric(&banto, "banto_model_attempts_total{model=\"primary\"}").await, 1.0);
+}
+
+#[tokio::test]
+async fn nothing_is_said_of_a_question_after_its_end() {
+    let banto = Banto::start("sockets: { messages: { rate: 100000, burst: 100000 } }\n").await;
+    let mut socket = open(&banto).await;
+    let ask = |id: &str| json!({ "type": "ask", "id": id, "text": "What is a tankobon?" });
+    say(&mut socket, ask("first")).await;
+    until(&mut socket, "end").await;
+    // From the cache all tokens are there at once, and wait to be sent when the cancel comes.
+    for n in 0..20 {
+        let (id, cancel) = (n.to_string(), json!({ "type": "cancel", "id": n.to_string() }));
+        socket.feed(Message::text(ask(&id).to_string())).await.expect("sent");
+        socket.feed(Message::text(cancel.to_string())).await.expect("sent");
+        socket.flush().await.expect("sent");
+        let heard = until(&mut socket, "end").await;
+        assert!(heard.iter().all(|message| message["id"] == json!(id)), "{id} and not one before it: {heard:?}");
+    }
+    say(&mut socket, json!({ "type": "ping" })).await;
+    assert_eq!(hear(&mut socket).await["type"], "pong", "and nothing came after the last end");
+}
+
+#[tokio::test]
+async fn the_same_user_asking_the_same_within_a_minute_hears_the_same_without_the_models_being_asked() {
+    let models = "deadline: 3s\nmodels:\n  - { name: primary, kind: simulated }\n";
+    let banto = Banto::start(models).await;
+    let broken = json!({ "break": { "fault": "server_error", "share": 1.0 } });
+    post(&banto.url("/api/v1/simulated/primary"), &broken.to_string()).await.expect("an answer");
+    let attempts = async || metric(&banto, "banto_model_attempts_total{model=\"primary\"}").await;
+    let mut socket = open(&banto).await;
+    let ask = async |socket: &mut Socket, id: &str, text: &str| {
+        say(socket, json!({ "type": "ask", "id": id, "text": text })).await;
+        let heard = until(socket, "end").await;
+        assert_eq!(heard[0]["banto"]["source"], "degraded", "{heard:?}");
+        words(&heard)
+    };
+    let first = ask(&mut socket, "1", "Where is my order #12345?").await;
+    let asked = attempts().await;
+    assert!(asked > 0.0);
+    for id in ["2", "3", "4"] {
+        assert_eq!(ask(&mut socket, id, "Where is my order #12345?").await, first);
+    }
+    assert_eq!(attempts().await, asked, "nobody ran through broken models again");
+    assert_eq!(metric(&banto, "banto_answers_repeated_total").await, 3.0);
+    ask(&mut socket, "5", "Where is my order #99999?").await;
+    assert!(metric(&banto, "banto_answers_repeated_total").await < 4.0, "another question is another question");
+}
+
+#[tokio::test]
 async fn a_client_that_does_not_read_is_cut() {
     let banto = Banto::start("sockets: { slow: 500ms, messages: { rate: 1000000, burst: 1000000 } }\n").await;
     let socket = TcpSocket::new_v4().expect("a socket");

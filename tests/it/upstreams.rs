@@ -281,6 +281,18 @@ async fn what_is_too_large_is_refused_and_an_endless_error_is_not_read_to_its_en
 }
 
 #[tokio::test]
+async fn one_event_without_an_end_or_deeper_than_any_is_refused_and_not_read_on() {
+    let endless = piece(format!("data: {{\"choices\":[{}", " ".repeat(17 << 20)));
+    let (ended, chunks) = outcome(streams([data(FIRST), endless, Step::Hang]), true, patient()).await;
+    assert_eq!((ended, chunks), (Err(told(Class::Garbage, "too_large")), vec![FIRST.into()]));
+    let deep = format!("{{\"choices\":{}{}}}", "[".repeat(100_000), "]".repeat(100_000));
+    let (ended, chunks) = outcome(streams([data(FIRST), data(&deep), stream_end()]), true, patient()).await;
+    assert_eq!((ended, chunks), (Err(told(Class::Garbage, "not_json")), vec![FIRST.into()]));
+    let whole = failure(vec![response("200 OK", "", &deep)], false, patient()).await;
+    assert_eq!(whole.0, Class::Garbage);
+}
+
+#[tokio::test]
 async fn a_throttled_primary_is_left_alone_for_as_long_as_it_asks() {
     let refusal = response("429 Too Many Requests", "retry-after: 30\r\n", "{}");
     let (busy, spare) =

@@ -94,6 +94,84 @@ async fn a_body_deep_enough_to_break_a_stack_is_refused_or_answered_but_breaks_n
 }
 
 #[tokio::test]
+async fn what_a_body_carries_for_a_model_may_be_deep_at_every_door_and_breaks_nothing() {
+    let banto = quick().await;
+    let deep = |depth: usize| format!("{}1{}", "{\"a\":".repeat(depth), "}".repeat(depth));
+    for depth in [100, 200, 50_000] {
+        let deep = deep(depth);
+        let tool = format!("[{{\"type\":\"function\",\"function\":{{\"name\":\"f\",\"parameters\":{deep}}}}}]");
+        let chat =
+            format!("{{\"model\":\"banto\",\"messages\":[{{\"role\":\"user\",\"content\":\"hi\"}}],\"tools\":{tool}}}");
+        let tool = format!("[{{\"name\":\"f\",\"input_schema\":{deep}}}]");
+        let message = format!(
+            "{{\"model\":\"banto\",\"max_tokens\":9,\"messages\":[{{\"role\":\"user\",\"content\":\"hi\"}}],\"tools\":{tool}}}"
+        );
+        let invoke = message.replace("\"model\":\"banto\"", "\"anthropic_version\":\"bedrock-2023-05-31\"");
+        let tool = format!("{{\"tools\":[{{\"toolSpec\":{{\"name\":\"f\",\"inputSchema\":{{\"json\":{deep}}}}}}}]}}");
+        let converse =
+            format!("{{\"messages\":[{{\"role\":\"user\",\"content\":[{{\"text\":\"hi\"}}]}}],\"toolConfig\":{tool}}}");
+        for (door, body) in [
+            ("/v1/chat/completions", &chat),
+            ("/v1/messages", &message),
+            ("/model/banto/invoke", &invoke),
+            ("/model/banto/converse", &converse),
+            ("/model/banto/converse-stream", &converse),
+        ] {
+            let (status, _, answer) = exchange("POST", &banto.url(door), &[], body).await.expect("an answer");
+            assert!(status == 200 || status == 400, "{door} {depth}: {status} {answer}");
+            assert!(status == 200 || answer.contains("\"message\":\""), "{door} {depth}: {answer}");
+        }
+    }
+}
+
+/// Two readers of one body could take it for two questions, and the answer to one would be kept for the other.
+#[tokio::test]
+async fn a_name_that_comes_twice_within_a_message_is_refused_or_at_least_nothing_of_it_is_kept() {
+    let banto = quick().await;
+    for (door, body) in [
+        ("/v1/chat/completions", r#"{"model":"banto","messages":[{"role":"user","content":"a","content":"b"}]}"#),
+        ("/v1/chat/completions", r#"{"model":"banto","messages":[{"role":"user","role":"system","content":"a"}]}"#),
+        (
+            "/v1/chat/completions",
+            r#"{"model":"banto","messages":[{"role":"user","content":[{"type":"text","text":"a","text":"b"}]}]}"#,
+        ),
+        (
+            "/v1/messages",
+            r#"{"model":"banto","max_tokens":9,"messages":[{"role":"user","content":"a","content":"b"}]}"#,
+        ),
+        (
+            "/v1/messages",
+            r#"{"model":"banto","max_tokens":9,"messages":[{"role":"user","content":[{"type":"text","text":"a","text":"b"}]}]}"#,
+        ),
+        (
+            "/model/banto/invoke",
+            r#"{"anthropic_version":"bedrock-2023-05-31","max_tokens":9,"messages":[{"role":"user","content":"a","content":"b"}]}"#,
+        ),
+        ("/model/banto/converse", r#"{"messages":[{"role":"user","content":[{"text":"a","text":"b"}]}]}"#),
+        (
+            "/model/banto/converse",
+            r#"{"messages":[{"role":"user","content":[{"text":"a"}],"content":[{"text":"b"}]}]}"#,
+        ),
+        ("/model/banto/converse-stream", r#"{"messages":[{"role":"user","content":[{"text":"a","text":"b"}]}]}"#),
+        (
+            "/model/banto/count-tokens",
+            r#"{"input":{"converse":{"messages":[{"role":"user","content":[{"text":"a","text":"b"}]}]}}}"#,
+        ),
+    ] {
+        for _ in 0..2 {
+            let (status, headers, answer) = exchange("POST", &banto.url(door), &[], body).await.expect("an answer");
+            let source = headers.get("x-banto-source").and_then(|source| source.to_str().ok());
+            println!("{status} {source:?} {door} {body}");
+            assert!(
+                status == 400 || (status == 200 && source == Some("primary")),
+                "{door} {body}: {source:?} {answer}"
+            );
+            assert!(status == 200 || answer.contains("\"message\":\""), "{door} {body}: {answer}");
+        }
+    }
+}
+
+#[tokio::test]
 async fn a_body_that_breaks_off_or_is_too_large_takes_nobody_elses_place() {
     let banto = quick().await;
     for door in DOORS {

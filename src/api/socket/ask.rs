@@ -22,7 +22,10 @@ use crate::{
     store::Shape,
 };
 
-/// What a question tells its connection.
+/// What a question tells its connection, under the number that the connection gave it.
+pub(super) type Numbered = (u64, Event);
+
+/// One thing that it tells.
 #[derive(Debug)]
 pub(super) enum Event {
     /// To be sent.
@@ -31,6 +34,8 @@ pub(super) enum Event {
     Over {
         /// The question.
         id: String,
+        /// To be sent, and nothing more of it.
+        last: Value,
         /// Its answer, to know a revision of it.
         trace_id: Option<Arc<str>>,
         /// Nobody could answer it.
@@ -44,8 +49,9 @@ pub(super) struct Asking {
     pub(super) hub: Arc<Hub>,
     pub(super) caller: Caller,
     pub(super) id: String,
+    pub(super) number: u64,
     pub(super) body: String,
-    pub(super) events: mpsc::Sender<Event>,
+    pub(super) events: mpsc::Sender<Numbered>,
 }
 
 impl Asking {
@@ -53,14 +59,16 @@ impl Asking {
     /// gets it all the same.
     pub(super) async fn run(self) {
         let (mut trace_id, mut degraded) = (None, false);
-        if let Err(error) = self.ask(&mut trace_id, &mut degraded).await {
+        let last = self.ask(&mut trace_id, &mut degraded).await.unwrap_or_else(|error| {
             self.chat.engine.measures.error(error.label());
-            self.say(message::error(Some(&self.id), &error)).await;
-        }
-        let _ = self.events.send(Event::Over { id: self.id, trace_id, degraded }).await;
+            message::error(Some(&self.id), &error)
+        });
+        let over = Event::Over { id: self.id, last, trace_id, degraded };
+        let _ = self.events.send((self.number, over)).await;
     }
 
-    async fn ask(&self, trace_id: &mut Option<Arc<str>>, degraded: &mut bool) -> Result<(), ApiError> {
+    /// Asks; what is to be said last.
+    async fn ask(&self, trace_id: &mut Option<Arc<str>>, degraded: &mut bool) -> Result<Value, ApiError> {
         let timer = Timer::start(self.chat.engine.measures.clone());
         let asked = self.read()?;
         let wait = self.chat.engine.admission.expected_wait(asked.caller.tier);
@@ -84,13 +92,11 @@ impl Asking {
             Ok(finish) => finish,
             Err(error) => {
                 timer.failed("cut");
-                self.say(message::error(Some(&self.id), &error)).await;
-                return Ok(());
+                return Ok(message::error(Some(&self.id), &error));
             }
         };
         timer.done(told.provenance.source);
-        self.say(json!({ "type": "end", "id": self.id, "finish_reason": finish, "trace_id": answer.id })).await;
-        Ok(())
+        Ok(json!({ "type": "end", "id": self.id, "finish_reason": finish, "trace_id": answer.id }))
     }
 
     /// The body as a request: whatever it says, it is told in tokens.
@@ -132,7 +138,7 @@ impl Asking {
 
     /// Waits while the connection has much to send.
     async fn say(&self, message: Value) {
-        let _ = self.events.send(Event::Say(message)).await;
+        let _ = self.events.send((self.number, Event::Say(message))).await;
     }
 }
 

@@ -2,6 +2,7 @@
 //!
 //! One task holds it: it alone reads and writes, so that nothing overtakes. Questions run beside it and tell it what to say
 //! over a short queue; when the client reads slowly the queue is full, the questions wait, and in the end the client is cut.
+//! What still waits in the queue of a question that was cancelled is not said: its `end` is the last of it.
 
 use std::{
     collections::{HashMap, VecDeque},
@@ -29,7 +30,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::{
     Bounds, End, Meters,
-    ask::{Asking, Event},
+    ask::{Asking, Event, Numbered},
     hub::{Hub, Revision},
     message::{self, Said},
 };
@@ -65,8 +66,10 @@ pub(super) struct Connection {
     bounds: Bounds,
     caller: Caller,
     meters: Arc<Meters>,
-    /// Questions under way, to be dropped when they are cancelled.
-    asking: HashMap<String, CancellationToken>,
+    /// Questions under way.
+    asking: HashMap<String, UnderWay>,
+    /// Questions so far.
+    asked: u64,
     /// The latest answers: trace id and question.
     given: VecDeque<(Arc<str>, String)>,
     /// Revisions that came while questions were under way: one of them may be of an answer that is still being told.
@@ -82,7 +85,17 @@ impl Connection {
         let now = Instant::now();
         let flood = Flood { rate: bounds.messages.0, burst: bounds.messages.1, left: bounds.messages.1, at: now };
         let (asking, given, early, degraded) = (HashMap::new(), VecDeque::new(), VecDeque::new(), VecDeque::new());
-        Self { chat, hub, bounds, caller, meters, asking, given, early, degraded, flood, heard: now }
+        Self { chat, hub, bounds, caller, meters, asking, asked: 0, given, early, degraded, flood, heard: now }
+    }
+
+    /// A question is under way from now on: what is to run beside, and what ends it.
+    fn begin(&mut self, id: String, body: String, events: mpsc::Sender<Numbered>) -> (Asking, CancellationToken) {
+        self.asked += 1;
+        self.meters.questions.inc();
+        let (number, cancelled) = (self.asked, CancellationToken::new());
+        self.asking.insert(id.clone(), UnderWay { number, cancelled: cancelled.clone() });
+        let (chat, hub, caller) = (self.chat.clone(), self.hub.clone(), self.caller.clone());
+        (Asking { chat, hub, caller, id, number, body, events }, cancelled)
     }
 
     /// Serves it until either side ends it.
@@ -94,7 +107,7 @@ impl Connection {
             Ok(never) => match never {},
             Err(end) => end,
         };
-        self.asking.values().for_each(CancellationToken::cancel);
+        self.asking.values().for_each(|it| it.cancelled.cancel());
         let frame = close_frame(end);
         // One that does not read does not hear this either.
         if let Some(frame) = frame {
@@ -133,13 +146,7 @@ impl Connection {
                     if let Some(said) = self.hear(socket, heard).await? {
                         match self.take(said, stops) {
                             Wish::Ask { id, body } => {
-                                let cancelled = CancellationToken::new();
-                                self.asking.insert(id.clone(), cancelled.clone());
-                                self.meters.questions.inc();
-                                let asking = Asking {
-                                    chat: self.chat.clone(), hub: self.hub.clone(), caller: self.caller.clone(), id: id.clone(), body,
-                                    events: told.clone(),
-                                };
+                                let (asking, cancelled) = self.begin(id.clone(), body, told.clone());
                                 questions.push(async move {
                                     tokio::select! {
                                         () = asking.run() => None,
@@ -210,7 +217,7 @@ impl Connection {
             Ok(Said::Ping) => Wish::Say(json!({ "type": "pong" })),
             Ok(Said::Cancel { id }) => {
                 if let Some(asking) = self.asking.get(&id) {
-                    asking.cancel();
+                    asking.cancelled.cancel();
                 }
                 Wish::Nothing
             }
@@ -226,14 +233,18 @@ impl Connection {
         }
     }
 
-    async fn tell<S>(&mut self, socket: &mut WebSocketStream<S>, event: Event) -> Result<(), End>
+    async fn tell<S>(&mut self, socket: &mut WebSocketStream<S>, (number, event): Numbered) -> Result<(), End>
     where
         S: AsyncRead + AsyncWrite + Unpin + Send,
     {
+        if !self.asking.values().any(|it| it.number == number) {
+            return Ok(());
+        }
         match event {
             Event::Say(message) => self.say(socket, message).await?,
-            Event::Over { id, trace_id, degraded } => {
+            Event::Over { id, last, trace_id, degraded } => {
                 self.asking.remove(&id);
+                self.say(socket, last).await?;
                 if degraded {
                     push(&mut self.degraded, id.clone());
                 }
@@ -306,6 +317,13 @@ impl Connection {
             Err(_) => Err(End::Slow),
         }
     }
+}
+
+/// A question under way.
+struct UnderWay {
+    /// Tells it from another with the same id, before or after it.
+    number: u64,
+    cancelled: CancellationToken,
 }
 
 /// What follows from what a client said.

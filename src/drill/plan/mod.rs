@@ -1,6 +1,9 @@
 //! What a drill file describes, checked: a fleet, its users, what breaks when, and what must come of it.
 
+mod arrivals;
+mod asks;
 mod guardrail;
+mod happenings;
 mod network;
 mod prices;
 mod raw;

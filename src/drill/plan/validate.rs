@@ -1,16 +1,15 @@
 //! From what a file says to a plan that can be run, with every mistake on the way.
 
-use std::{collections::BTreeMap, sync::Arc, time::Duration};
+use std::{collections::BTreeMap, time::Duration};
 
 use chrono::DateTime;
 
 use super::{
-    Arrivals, Happening, Harm, Incident, PROMPTS, Plan, SharedStore, SimulatedModel, Traffic, Users, What, price_of,
+    Happening, Harm, Incident, PROMPTS, Plan, SharedStore, SimulatedModel, Users, What,
+    happenings::Known,
+    price_of,
     prices::costs,
-    raw::{
-        RawCorner, RawDrill, RawFact, RawHappening, RawIncident, RawLimits, RawModel, RawPrices, RawQuestion, RawStore,
-        RawTraffic, RawUsers,
-    },
+    raw::{RawDrill, RawFact, RawIncident, RawLimits, RawModel, RawPrices, RawStore, RawUsers},
 };
 use crate::{
     config::{
@@ -18,7 +17,7 @@ use crate::{
         files::{File, Files},
         problem::Problems,
     },
-    drill::{facts::Facts, grade::Measure, offset::Offset, question::Template, world::Pace},
+    drill::{facts::Facts, grade::Measure, offset::Offset, world::Pace},
     engine::{
         asked::Tier,
         model::{prices::Prices, simulated::profile::Profile},
@@ -35,8 +34,6 @@ const MOST_LOOKS: u64 = 60_000;
 /// Nor does it last longer.
 const LONGEST_SECS: u64 = 31 * 24 * 3_600;
 
-type Asks = BTreeMap<String, Vec<(Arc<Template>, f64)>>;
-
 /// The drills of these files.
 pub(super) fn all<'a>(files: impl Iterator<Item = &'a File>) -> Result<Vec<Plan>, Problems> {
     let (mut problems, mut plans) = (Problems::default(), Vec::<Plan>::new());
@@ -50,16 +47,6 @@ pub(super) fn all<'a>(files: impl Iterator<Item = &'a File>) -> Result<Vec<Plan>
         plans.push(plan);
     }
     problems.or(plans)
-}
-
-/// What happenings may speak of.
-struct Known<'a> {
-    models: &'a [SimulatedModel],
-    facts: &'a Facts,
-    prices: &'a [(Arc<str>, u32)],
-    zones: &'a [Arc<str>],
-    has_guardrail: bool,
-    window: (i64, i64),
 }
 
 pub(super) struct Reader<'a> {
@@ -187,118 +174,6 @@ impl Reader<'_> {
         SharedStore { holds: raw.holds, pace }
     }
 
-    fn questions(
-        &mut self,
-        words: &BTreeMap<String, Vec<String>>,
-        raw: &BTreeMap<String, Vec<RawQuestion>>,
-        facts: &Facts,
-    ) -> Asks {
-        let words: BTreeMap<_, Arc<[String]>> =
-            words.iter().map(|(name, words)| (name.as_str(), words.clone().into())).collect();
-        let template = |this: &mut Self, question: &RawQuestion| {
-            if question.share <= 0.0 || !question.share.is_finite() {
-                this.wrong(&question.text, "this question's share must be above 0, or nobody asks it");
-            }
-            let fact = question.fact.as_ref().filter(|fact| this.knows(fact, &question.text, &words, facts));
-            let read = Template::parse(&question.text.value, |name| words.get(name).cloned());
-            let template = this.check(&question.text, read)?.with_fact(fact.map(|fact| fact.value.as_str().into()));
-            Some((Arc::new(template), question.share))
-        };
-        raw.iter()
-            .map(|(mix, questions)| (mix.clone(), questions.iter().filter_map(|q| template(self, q)).collect()))
-            .collect()
-    }
-
-    fn traffic(&mut self, raw: RawTraffic, asks: &Asks, window: (i64, i64)) -> Option<Traffic> {
-        if !asks.contains_key(&raw.asks.value) {
-            let known = asks.keys().cloned().collect::<Vec<_>>().join(", ");
-            let what = format!("no questions are called `{}`; `questions:` has {known}", raw.asks.value);
-            self.wrong(&raw.asks, what);
-        }
-        if raw.users.value == 0 {
-            self.wrong(&raw.users, "no users, nobody to come: use 1 or more");
-        }
-        let (name, arrivals) = match (&raw.flow, &raw.crowd, &raw.rate, raw.at, raw.within) {
-            (Some(name), None, Some(rate), None, None) => (name, self.flow(rate, window)),
-            (None, Some(name), None, Some(at), Some(within)) => {
-                if at.0 < window.0 || at.0 + Offset::after(within.0).0 > window.1 {
-                    self.wrong(name, "this crowd comes outside the drill; mend `at`, `within` or `lasts`");
-                }
-                (name, Arrivals::Crowd { at, within: within.0, rush: raw.rush })
-            }
-            _ => {
-                let remedy = "traffic is either `flow: NAME` with `rate:`, or `crowd: NAME` with `at:` and `within:`";
-                self.wrong(&raw.asks, remedy);
-                return None;
-            }
-        };
-        Some(Traffic {
-            name: name.value.as_str().into(),
-            users: raw.users.value,
-            asks: asks.get(&raw.asks.value)?.clone(),
-            streams: raw.streams,
-            arrivals,
-        })
-    }
-
-    fn flow(&mut self, corners: &[RawCorner], window: (i64, i64)) -> Arrivals {
-        for pair in corners.windows(2) {
-            if pair[1].at.value <= pair[0].at.value {
-                self.wrong(&pair[1].at, "the corners of a rate go forward in time; this one comes too early");
-            }
-        }
-        for corner in corners {
-            if !(0.0..=100_000.0).contains(&corner.per_second.value) {
-                self.wrong(&corner.per_second, "a rate lies between 0 and 100000 questions a second");
-            }
-            self.inside(&corner.at, window);
-        }
-        Arrivals::Flow(corners.iter().map(|corner| (corner.at.value, corner.per_second.value)).collect())
-    }
-
-    /// Whether a question's topic is known, and the question about it, whatever fills the topic's blank.
-    fn knows(
-        &mut self,
-        fact: &Spanned<String>,
-        question: &Spanned<String>,
-        words: &BTreeMap<&str, Arc<[String]>>,
-        facts: &Facts,
-    ) -> bool {
-        let blank = fact.value.split_once('{').and_then(|(_, rest)| rest.split_once('}')).map(|(name, _)| name);
-        let fill = |text: &str, word: &str| match blank {
-            Some(name) => text.replace(&format!("{{{name}}}"), word),
-            None => text.to_owned(),
-        };
-        let words = blank.and_then(|name| words.get(name)).map_or(&[][..], |words| words);
-        let first = String::new();
-        let words = if words.is_empty() { std::slice::from_ref(&first) } else { words };
-        for word in words {
-            let topic = fill(&fact.value, word);
-            if !self.is_topic(&topic, fact, facts) {
-                return false;
-            }
-            if !facts.concerns(&topic, &fill(&question.value, word)) {
-                let what = format!("this question has no words that `{topic}` is about, so no model would tell it");
-                self.wrong(question, what);
-                return false;
-            }
-        }
-        true
-    }
-
-    fn topic<'b>(&mut self, name: &'b Spanned<String>, facts: &Facts) -> Option<&'b str> {
-        self.is_topic(&name.value, name, facts).then_some(name.value.as_str())
-    }
-
-    fn is_topic(&mut self, name: &str, at: &Spanned<String>, facts: &Facts) -> bool {
-        let is_known = facts.topics().any(|topic| topic == name);
-        if !is_known {
-            let known = facts.topics().collect::<Vec<_>>().join(", ");
-            self.wrong(at, format!("no fact is called `{name}`; `facts:` has {known}"));
-        }
-        is_known
-    }
-
     fn model(&mut self, raw: &RawModel) -> SimulatedModel {
         let default = Profile::default();
         let usual = Profile {
@@ -319,56 +194,7 @@ impl Reader<'_> {
         }
     }
 
-    fn world(&mut self, raw: Vec<RawHappening>, known: &Known<'_>) -> Vec<Happening> {
-        let mut world: Vec<_> = raw.into_iter().filter_map(|it| self.happening(it, known)).collect();
-        world.sort_by_key(|happening| happening.at);
-        world
-    }
-
-    fn happening(&mut self, mut raw: RawHappening, known: &Known<'_>) -> Option<Happening> {
-        self.inside(&raw.at, known.window);
-        let is_known = |name: &str| known.models.iter().any(|it| it.name == name);
-        if let Some(unknown) = raw.model.as_ref().filter(|name| !is_known(&name.value)) {
-            let known = known.models.iter().map(|model| &*model.name).collect::<Vec<_>>().join(", ");
-            self.wrong(unknown, format!("no model is called `{}`; `models:` has {known}", unknown.value));
-        }
-        let network = self.on_the_network(&mut raw, known.zones);
-        let model = raw.model.zip(raw.now).map(|(model, now)| What::Model { model: model.value.into(), now });
-        let event = raw.event.zip(raw.subject).map(|(kind, subject)| What::Event { kind, subject });
-        let fact = raw.fact.zip(raw.says).and_then(|(topic, says)| {
-            self.topic(&topic, known.facts)?;
-            Some(What::Fact { topic: topic.value, says })
-        });
-        let embedder = raw.embedder.map(|embedder| What::Embedder { collapse: self.pull(&embedder.collapse) });
-        let prices = raw.prices.and_then(|turn| self.turn(turn, known.prices));
-        let (store, prompt) = (raw.store.map(What::Store), raw.prompt.map(What::Prompt));
-        let mapping = raw.mapping.map(|it| What::Mapping { of: it.of, learns: it.learns });
-        let deploys = raw.deploys.map(|it| What::Deploys {
-            prompt: it.prompt,
-            version: it.version,
-            by: it.by,
-            reason: it.reason,
-        });
-        let guardrail = raw.guardrail.as_ref().and_then(|it| self.other_filters(it, &raw.at, known.has_guardrail));
-        let whats = [model, event, fact, embedder, prices, store, prompt, mapping, guardrail, deploys];
-        let mut whats = whats.into_iter().chain(network).flatten();
-        let (Some(what), None) = (whats.next(), whats.next()) else {
-            let remedy = "this is one of `model:` with `now:`, `event:` with `subject:`, `fact:` with `says:`, \
-                          `embedder:`, `prices:`, `mapping:`, `prompt:`, `guardrail:`, `deploys:`, `store:`, `zone:` with `resolver:`, `endpoint:`";
-            self.wrong(&raw.at, remedy);
-            return None;
-        };
-        Some(Happening { at: raw.at.value, what })
-    }
-
-    fn pull(&mut self, pull: &Spanned<f64>) -> f64 {
-        if !(0.0..=100.0).contains(&pull.value) {
-            self.wrong(pull, "vectors have length 1: pull them by 0 (not at all) to 100");
-        }
-        pull.value
-    }
-
-    fn inside(&mut self, at: &Spanned<Offset>, (from, to): (i64, i64)) {
+    pub(super) fn inside(&mut self, at: &Spanned<Offset>, (from, to): (i64, i64)) {
         if !(from..=to).contains(&at.value.0) {
             self.wrong(
                 at,
@@ -377,7 +203,7 @@ impl Reader<'_> {
         }
     }
 
-    fn check<T, U>(&mut self, at: &Spanned<U>, read: Result<T, String>) -> Option<T> {
+    pub(super) fn check<T, U>(&mut self, at: &Spanned<U>, read: Result<T, String>) -> Option<T> {
         read.map_err(|what| self.wrong(at, what)).ok()
     }
 

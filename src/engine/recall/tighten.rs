@@ -2,7 +2,8 @@
 //!
 //! When the labels prove that an intent serves more wrong answers than its bound allows, its threshold knob is raised within
 //! the knob's bounds, for a day, in the name of `labels` and with the evidence as its reason. A knob that somebody else has
-//! turned is left alone. Lower thresholds are only advised (`GET /api/v1/recall`): who wants one writes it down.
+//! turned is left alone, until a policy takes back what it did. Lower thresholds are only advised (`GET /api/v1/recall`): who
+//! wants one writes it down.
 
 use std::{sync::Arc, time::Duration};
 
@@ -46,9 +47,9 @@ impl Recall {
     fn tighten_one(&self, intent: &Intent, board: &Board) -> bool {
         let Advice::Raise { to, share } = self.advice(intent) else { return false };
         let knob = format!("threshold.{}", intent.id);
-        let Some(present) = board.get(&knob) else { return false };
+        let Some((present, known)) = board.get(&knob).zip(board.catalogue().get(&knob).cloned()) else { return false };
         let Value::Ratio(from) = present.value else { return false };
-        if !["configuration", "expiry", AUTHOR].contains(&present.author.as_str()) {
+        if present.author != AUTHOR && !present.is_nobodys(&known.default) {
             return false;
         }
         let Some(to) = Ratio::new((from.as_f64() + MOST).min(to.as_f64())).filter(|to| *to > from) else {

@@ -22,7 +22,7 @@ use crate::{
         source::Source,
         understand::{Understanding, question::Question},
     },
-    knob::value::Value,
+    knob::{board::Change, value::Value},
     store::{
         Shape,
         embedded::{Embedded, Limits},
@@ -138,6 +138,13 @@ async fn labels_raise_a_threshold_that_is_wrong_for_sure_and_leave_what_others_t
     node.board.set(change(knob, Value::Ratio(Ratio::basis_points(9_200))), Timestamp(0)).expect("within bounds");
     settle().await;
     assert_eq!(node.recall.tighten(), 0, "an operator's value stays");
+    for (value, raised) in [(9_250, 0), (9_200, 1)] {
+        let to = Value::Ratio(Ratio::basis_points(value));
+        let by_a_policy = Change { author: "policy:tighten".into(), ..change(knob, to) };
+        node.board.set(by_a_policy, Timestamp(0)).expect("within bounds");
+        settle().await;
+        assert_eq!(node.recall.tighten(), raised, "a policy holds it until it takes it back to 0.92: {value}");
+    }
     drop(kept);
 }
 

@@ -7,14 +7,15 @@ use serde::{Deserialize, Serialize};
 
 use super::{
     Removed,
-    forecast::{Flow, Forecast, forecast},
+    budgets::Enforcement,
+    forecast::{Flow, Forecast, Purse, forecast},
     ripe::Ripeness,
     walk::{Walk, walk},
 };
 use crate::{
     clock::Timestamp,
     ids::IntentId,
-    store::{About, Store, StoreError},
+    store::{About, Store, StoreError, Usage},
     units::TimeSpan,
 };
 
@@ -95,11 +96,11 @@ pub struct OfIntent {
 }
 
 impl Audit {
-    /// Looks at the whole ledger.
+    /// Looks at the whole ledger. `enforcement` is what keeps intents within their budgets; `None` when nothing does.
     ///
     /// # Errors
     /// When the store does not answer.
-    pub async fn of(store: &dyn Store, now: Timestamp) -> Result<Self, StoreError> {
+    pub async fn of(store: &dyn Store, now: Timestamp, enforcement: Option<&Enforcement>) -> Result<Self, StoreError> {
         let usage = store.usage().await?;
         let mut tally = Tally::default();
         walk(store, &mut Removed::default(), |page, _| {
@@ -107,7 +108,7 @@ impl Audit {
             Walk::default()
         })
         .await?;
-        let flows: Vec<_> = tally.intents.values().map(|of| of.flow).collect();
+        let purses = tally.purses(enforcement, &usage);
         let mut intents: Vec<_> = tally.intents.into_iter().map(|(intent, of)| of.judged(intent)).collect();
         intents.sort_by(|a, b| b.bytes.cmp(&a.bytes).then_with(|| a.intent.cmp(&b.intent)));
         let buckets = BUCKETS.iter().zip(tally.buckets);
@@ -119,7 +120,7 @@ impl Audit {
             buckets: buckets
                 .map(|((_, ttl), (entries, bytes))| Bucket { ttl: (*ttl).into(), entries, bytes })
                 .collect(),
-            forecast: forecast(&flows, usage.used_of, usage.most_entries),
+            forecast: forecast(&purses, usage.used_of, usage.most_entries, enforcement),
             intents,
         })
     }
@@ -145,6 +146,21 @@ struct Of {
 }
 
 impl Tally {
+    /// The intents by the budget that they share; without budgets each has a purse without an end.
+    fn purses(&self, enforcement: Option<&Enforcement>, usage: &Usage) -> Vec<Purse> {
+        let mut purses: BTreeMap<&str, Purse> = BTreeMap::new();
+        for (intent, of) in &self.intents {
+            let purse = enforcement.map_or(&**intent, |it| it.shares.purse(intent));
+            purses.entry(purse).or_default().flows.push(of.flow);
+        }
+        for stands in enforcement.map(|it| it.shares.standing(usage)).unwrap_or_default() {
+            if let Some(purse) = purses.get_mut(&*stands.intent) {
+                purse.budget = stands.budget;
+            }
+        }
+        purses.into_values().collect()
+    }
+
     fn add(&mut self, about: &About, now: Timestamp) {
         self.entries += 1;
         self.bytes += about.bytes;

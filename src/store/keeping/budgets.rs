@@ -6,6 +6,7 @@
 use std::{
     cmp::Reverse,
     collections::{BTreeMap, BinaryHeap},
+    time::Duration,
 };
 
 use serde::{Deserialize, Serialize};
@@ -34,6 +35,17 @@ impl FromIterator<(IntentId, Ratio)> for Shares {
     }
 }
 
+/// Which budgets are enforced, and when.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Enforcement {
+    /// Which share each intent may hold.
+    pub shares: Shares,
+    /// In how long the next time.
+    pub first: Duration,
+    /// And how often from then on.
+    pub every: Duration,
+}
+
 /// How an intent, or all without a budget of their own, stands.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Standing {
@@ -54,7 +66,7 @@ impl Standing {
 
 impl Shares {
     /// Whose budget an intent's entries count in.
-    fn purse<'a>(&'a self, intent: &'a IntentId) -> &'a str {
+    pub(super) fn purse<'a>(&'a self, intent: &'a IntentId) -> &'a str {
         if self.0.contains_key(intent) { intent } else { OTHER }
     }
 

@@ -58,11 +58,6 @@ impl Node {
     /// What stands under a key and can be read; from a replica first where that is wished. A replica's "nothing" is asked
     /// of the master again, because whoever has just been given the lead must see what the last leader stored.
     async fn read(&self, key: &Digest, wait: Wait) -> Result<Option<Entry>, StoreError> {
-        Ok(self.read_sized(key, wait).await?.map(|(entry, _)| entry))
-    }
-
-    /// The same, with the bytes that it takes as the ledger counts them.
-    pub(super) async fn read_sized(&self, key: &Digest, wait: Wait) -> Result<Option<(Entry, u64)>, StoreError> {
         let mut command = redis::cmd("GETRANGE");
         // One byte more than any that is written: whatever stands there, no more is read.
         command.arg(self.keys.entry(key)).arg(0).arg(self.longest_value());
@@ -70,11 +65,10 @@ impl Node {
         if let Some(bytes) = self.ask_replica(shard, &command, wait).await
             && let Some(entry) = self.decode(&bytes, key)
         {
-            return Ok(Some((entry, bytes.len() as u64)));
+            return Ok(Some(entry));
         }
         let bytes: Vec<u8> = self.ask(shard, &command, wait).await?;
-        let entry = if bytes.is_empty() { None } else { self.decode(&bytes, key) };
-        Ok(entry.map(|entry| (entry, bytes.len() as u64)))
+        Ok(if bytes.is_empty() { None } else { self.decode(&bytes, key) })
     }
 
     /// The entry in these bytes; what cannot be served is counted by reason and is not there.
@@ -159,7 +153,7 @@ impl Node {
     }
 
     /// Bytes of the longest value that is written: what an entry of the largest size can take with its names around it.
-    fn longest_value(&self) -> usize {
+    pub(super) fn longest_value(&self) -> usize {
         usize::try_from(self.options.largest.0).unwrap_or(usize::MAX / 4).saturating_mul(2).saturating_add(16 << 10)
     }
 }

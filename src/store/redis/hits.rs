@@ -8,17 +8,20 @@ use futures_util::future::join_all;
 
 use super::{
     LONGEST_LIFE, Node,
+    fault::Reason,
+    head::Head,
     keys::{Shard, by_shard},
     pool::Wait,
+    value,
 };
 use crate::{
     clock::Timestamp,
     digest::Digest,
-    store::{About, Entry, StoreError},
+    store::{About, StoreError},
 };
 
-/// Entries read at once: they may be large, and only what is known of them is kept.
-const READ_AT_ONCE: usize = 100;
+/// Heads asked for at once: some kilobytes each way, on a few connections.
+const READ_AT_ONCE: usize = 200;
 /// Hits counted or looked at with one command.
 const AT_ONCE: usize = 500;
 
@@ -41,14 +44,14 @@ impl Hits {
     }
 }
 
-fn describe(entry: &Entry, bytes: u64, hits: Option<Hits>) -> About {
+fn describe(head: Head, hits: Option<Hits>) -> About {
     About {
-        key: entry.key,
-        intent: entry.intent.clone(),
-        bytes,
-        stored_at: entry.stored_at,
-        fresh_until: entry.fresh_until,
-        keep_until: entry.keep_until,
+        key: head.key,
+        intent: head.intent,
+        bytes: head.bytes,
+        stored_at: head.stored_at,
+        fresh_until: head.fresh_until,
+        keep_until: head.keep_until,
         hits: hits.map_or(0, |hits| hits.count),
         last_hit: hits.map(|hits| hits.last),
     }
@@ -69,12 +72,25 @@ impl Node {
         let mut all = Vec::with_capacity(keys.len());
         for keys in keys.chunks(READ_AT_ONCE) {
             let hits = self.hits(keys).await?;
-            let read = join_all(keys.iter().map(|key| self.read_sized(key, Wait::Behind))).await;
-            for (key, read) in keys.iter().zip(read) {
-                all.push(read?.map(|(entry, bytes)| describe(&entry, bytes, hits.get(key).copied())));
+            let heads = join_all(keys.iter().map(|key| self.head(key))).await;
+            for (key, head) in keys.iter().zip(heads) {
+                all.push(head?.map(|head| describe(head, hits.get(key).copied())));
             }
         }
         Ok(all)
+    }
+
+    /// The head of what stands under a key. What cannot be served is counted by reason and is not there. One call for each
+    /// key, many on a connection: a slot that is being moved then redirects only those that are elsewhere already.
+    async fn head(&self, key: &Digest) -> Result<Option<Head>, StoreError> {
+        let call = self.scripts.head.call().key(self.keys.entry(key));
+        let (head, length): (Vec<u8>, i64) = self.call(Shard::of(key), &call, Wait::Behind).await?;
+        let read = match usize::try_from(length) {
+            Err(_) => Err(Reason::WrongType),
+            Ok(0) => return Ok(None),
+            Ok(length) => value::decode_head(&head, length, key, self.longest_value()).map_err(Reason::from),
+        };
+        Ok(read.inspect_err(|why| self.faults.count(*why)).ok())
     }
 
     pub(super) async fn count_hits(&self, hits: &[(Digest, u64)]) -> Result<(), StoreError> {
@@ -141,8 +157,10 @@ mod tests {
 
     #[test]
     fn an_entry_that_was_never_served_has_no_last_hit() {
-        let entry = sample::entry("q", &[]);
-        let about = describe(&entry, 7, None);
-        assert_eq!((about.key, about.bytes, about.hits, about.last_hit), (entry.key, 7, 0, None));
+        let at = Timestamp(1_800_000_000_000);
+        let (key, intent) = (sample::key("q"), "faq".into());
+        let head = Head { key, intent, bytes: 7, stored_at: at, fresh_until: at, keep_until: at };
+        let about = describe(head, None);
+        assert_eq!((about.key, about.bytes, about.hits, about.last_hit), (key, 7, 0, None));
     }
 }

@@ -14,6 +14,7 @@ mod dial;
 mod entries;
 mod fault;
 mod fleet;
+mod head;
 mod hits;
 mod keys;
 mod known;

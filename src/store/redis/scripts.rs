@@ -16,6 +16,7 @@ pub(super) struct Scripts {
     pub(super) drop: Lua,
     pub(super) hits: Lua,
     pub(super) forget: Lua,
+    pub(super) head: Lua,
     pub(super) generations: Lua,
     pub(super) invalidate: Lua,
     pub(super) prune: Lua,
@@ -43,6 +44,7 @@ impl Scripts {
             drop: lua(&[ALSO_WHEN_FULL, STRIKE, include_str!("lua/drop.lua")]),
             hits: lua(&[ALSO_WHEN_FULL, include_str!("lua/hits.lua")]),
             forget: lua(&[ALSO_WHEN_FULL, include_str!("lua/forget.lua")]),
+            head: lua(&[ALSO_WHEN_FULL, include_str!("lua/head.lua")]),
             generations: lua(&[ALSO_WHEN_FULL, SINCE, include_str!("lua/generations.lua")]),
             invalidate: lua(&[ALSO_WHEN_FULL, SINCE, include_str!("lua/invalidate.lua")]),
             prune: lua(&[ALSO_WHEN_FULL, SINCE, include_str!("lua/prune.lua")]),
@@ -57,12 +59,13 @@ impl Scripts {
     }
 
     /// All of them, to be loaded when a connection is made.
-    pub(super) fn all(&self) -> [&Lua; 14] {
+    pub(super) fn all(&self) -> [&Lua; 15] {
         let Self {
             put,
             drop,
             hits,
             forget,
+            head,
             generations,
             invalidate,
             prune,
@@ -79,6 +82,7 @@ impl Scripts {
             drop,
             hits,
             forget,
+            head,
             generations,
             invalidate,
             prune,

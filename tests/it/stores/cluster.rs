@@ -76,6 +76,8 @@ async fn a_slot_that_moves_costs_no_error_and_no_wrong_answer() {
     assert!(has(&pair.two, "q").await, "not moved yet");
     cluster.move_keys(slot, from, to);
     assert!(has(&pair.two, "q").await, "asked for where it is now");
+    let about = pair.two.about(&[key("q"), key("gone")]).await.expect("no error for lists either");
+    assert!(about[0].is_some() && about[1].is_none());
     assert_eq!(put(&pair.one, "q", before.clone()).await, Put::Stored, "written where it belongs");
     assert!(matches!(pair.one.lead(&key("q"), LONG).await, Ok(Lead::Granted(_))));
     assert!(matches!(pair.two.lead(&key("q"), LONG).await, Ok(Lead::Taken)));

@@ -1,7 +1,10 @@
 //! What stands in Redis is spoilt, foreign, huge or of another version, and Redis itself is not itself: each is a miss with
 //! a reason, never a wrong answer.
 
-use banto::store::{Change, Put, StoreError};
+use std::sync::Arc;
+
+use banto::store::{Change, Entry, Put, StoreError};
+use bytes::Bytes;
 
 use super::{
     contract::{begin, entry, eventually, has, hear, key, put, tag},
@@ -37,6 +40,57 @@ async fn a_value_that_is_not_ours_is_a_miss_with_a_reason() {
         assert_eq!(node.store.page(None, 10).await.ok().map_or(0, |page| page.0.len()), 0);
     }
     assert!(node.is_up(), "none of this is a Redis that is away");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn lists_pass_over_a_value_that_is_not_ours_and_tell_of_the_others() {
+    let server = RedisServer::start(&[]);
+    let node = Node::on(&server).await;
+    let only = |what: &str| {
+        format!("if redis.call('TYPE', k).ok == 'string' and #redis.call('GET', k) > 5000 then {what} end")
+    };
+    let large = || Entry { chunks: vec![Bytes::from(vec![b'x'; 6_000])], ..(*entry("large", vec![])).clone() };
+    let damages = [
+        ("other_form", "redis.call('SETRANGE', k, 0, string.char(2))"),
+        ("spoilt", "redis.call('SETRANGE', k, 2, 'zzzz')"),
+        ("spoilt", "redis.call('SET', k, string.sub(redis.call('GET', k), 1, 5500))"),
+        ("spoilt", "redis.call('SET', k, string.sub(redis.call('GET', k), 1, 30) .. string.rep(' ', 6000))"),
+        ("too_long", "redis.call('SETRANGE', k, 50000000, 'z')"),
+        ("wrong_type", "redis.call('DEL', k) redis.call('LPUSH', k, 'z')"),
+    ];
+    put(&node.store, "fine", vec![]).await;
+    for (reason, damage) in damages {
+        node.store.put(Arc::new(large())).await.expect("put");
+        let (both, _) = node.store.ledger(None, 100).await.expect("a list");
+        assert_eq!(both.len(), 2, "before it is {reason}");
+        let before = node.faults(reason);
+        to_entries(&server, &only(damage));
+        let (listed, _) = node.store.ledger(None, 100).await.expect("a list all the same");
+        assert_eq!(listed.iter().map(|about| about.key).collect::<Vec<_>>(), [key("fine")], "{reason}");
+        let about = node.store.about(&[key("large"), key("fine")]).await.expect("an answer");
+        assert!(about[0].is_none() && about[1].is_some(), "{reason}");
+        assert_eq!(node.faults(reason), before + 2, "{reason}, and seen twice");
+    }
+}
+
+/// An entry as the build before this one wrote it stands under a key: it is counted where that build counted it.
+#[tokio::test(flavor = "multi_thread")]
+async fn an_entry_of_the_form_before_leaves_the_ledger_when_it_is_written_over_or_removed() {
+    let server = RedisServer::start(&[]);
+    let node = Node::on(&server).await;
+    let entries = async || node.store.usage().await.expect("usage").entries;
+    for leaves in ["written over", "removed"] {
+        put(&node.store, "q", vec![]).await;
+        to_entries(&server, "redis.call('SETRANGE', k, 0, string.char(2))");
+        assert_eq!(entries().await, 1);
+        if leaves == "removed" {
+            assert_eq!(node.store.remove(&[key("q")]).await.expect("removed"), 1);
+            assert_eq!(entries().await, 0, "{leaves}");
+        } else {
+            put(&node.store, "q", vec![]).await;
+            assert_eq!(entries().await, 1, "{leaves}, and counted once");
+        }
+    }
 }
 
 #[tokio::test(flavor = "multi_thread")]

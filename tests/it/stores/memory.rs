@@ -7,7 +7,7 @@ use bytes::Bytes;
 use futures_util::{StreamExt, stream};
 
 use super::{
-    contract::{begin, entry, has},
+    contract::{begin, entry, has, key},
     redis::Node,
 };
 use crate::support::redis::RedisServer;
@@ -68,4 +68,25 @@ async fn a_node_serves_from_a_full_redis_before_it_has_gone_through_it() {
         }
     }
     assert!(seen == 1 && pages > 100, "{seen} entries in {pages} steps");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_entries_are_is_told_without_their_answers_crossing_the_network() {
+    const LARGE: usize = 100_000;
+    let server = RedisServer::start(&[]);
+    let node = Node::on(&server).await;
+    let named = |n: usize| format!("question number {n}");
+    for n in 0..300 {
+        let filled = Entry { chunks: vec![vec![b'x'; LARGE].into()], ..(*entry(&named(n), vec![])).clone() };
+        node.store.put(Arc::new(filled)).await.expect("put");
+    }
+    let keys: Vec<_> = (0..300).map(|n| key(&named(n))).collect();
+    let sent = || info(&server, "total_net_output_bytes");
+    let before = sent();
+    let about = node.store.about(&keys).await.expect("an answer");
+    let each = (sent() - before) / 300.0;
+    println!("{each:.0} bytes for each entry of {LARGE}");
+    assert!(about.iter().zip(&keys).all(|(about, key)| about.as_ref().is_some_and(|about| about.key == *key)));
+    assert!(about.iter().flatten().all(|about| about.bytes > LARGE as u64));
+    assert!(each < 400.0, "{each:.0} bytes for each, with the look at the traffic itself");
 }

@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 use super::away;
 use crate::{
     api::admin::{AdminError, Shared},
-    knob::budgets,
+    engine::keeping::enforcement,
     store::keeping::{
         audit::Audit,
         budgets::Standing,
@@ -29,8 +29,9 @@ pub struct Report {
 /// `GET /api/v1/cache/audit`.
 pub(super) async fn audit(State(desk): Shared) -> Result<Json<Report>, AdminError> {
     let store = &*desk.store;
-    let audit = Audit::of(store, desk.clock.now()).await.map_err(away)?;
+    let (now, runs) = (desk.clock.now(), runs::past(store).await.map_err(away)?);
+    let enforcement = enforcement(&desk.board, &runs, now);
+    let audit = Audit::of(store, now, Some(&enforcement)).await.map_err(away)?;
     let usage = store.usage().await.map_err(away)?;
-    let budgets = budgets::shares(&desk.board).standing(&usage);
-    Ok(Json(Report { audit, budgets, runs: runs::past(store).await.map_err(away)? }))
+    Ok(Json(Report { audit, budgets: enforcement.shares.standing(&usage), runs }))
 }
