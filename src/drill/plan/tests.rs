@@ -93,6 +93,7 @@ fn every_drill_that_ships_is_good_and_names_its_incident() {
     let all = [
         "backoff-storm",
         "cold-node",
+        "disguised-flood",
         "dns-resolver-fails-in-one-zone",
         "false-positives",
         "guardrail-slows-down",

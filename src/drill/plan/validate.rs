@@ -32,6 +32,9 @@ const MOST_NODES: u32 = 64;
 /// Nor is it looked at more often than this.
 const MOST_LOOKS: u64 = 60_000;
 
+/// As many networks as one flow of visitors has addresses for.
+const MOST_NETWORKS: u32 = 1 << 16;
+
 /// Nor does it last longer.
 const LONGEST_SECS: u64 = 31 * 24 * 3_600;
 
@@ -218,6 +221,18 @@ impl Reader<'_> {
         if raw.users.value == 0 {
             self.wrong(&raw.users, "no users, nobody to come: use 1 or more");
         }
+        if let Some(networks) = raw.networks.as_ref().filter(|networks| !(1..=MOST_NETWORKS).contains(&networks.value))
+        {
+            self.wrong(
+                networks,
+                format!(
+                    "people come from 1 to {MOST_NETWORKS} networks; without `networks:` nobody tells their addresses"
+                ),
+            );
+        }
+        if raw.clockwork && raw.crowd.is_some() {
+            self.wrong(&raw.asks, "a crowd comes by chance; `clockwork: true` is for a flow");
+        }
         let (name, arrivals) = match (&raw.flow, &raw.crowd, &raw.rate, raw.at, raw.within) {
             (Some(name), None, Some(rate), None, None) => (name, self.flow(rate, window)),
             (None, Some(name), None, Some(at), Some(within)) => {
@@ -235,6 +250,10 @@ impl Reader<'_> {
         Some(Traffic {
             name: name.value.as_str().into(),
             users: raw.users.value,
+            networks: raw.networks.map(|networks| networks.value),
+            abuse: raw.abuse,
+            clockwork: raw.clockwork,
+            goes_on: raw.goes_on,
             asks: asks.get(&raw.asks.value)?.clone(),
             streams: raw.streams,
             arrivals,
