@@ -170,6 +170,7 @@ fn quiet() -> Vec<Measured> {
         of("cache.lookups", "result", "exact", 60.0),
         of("rate_limit.limited", "scope", "global", 0.0),
         of("rate_limit.limited", "scope", "user", 0.0),
+        of("rate_limit.limited", "scope", "network", 0.0),
     ]
 }
 
