@@ -1,7 +1,7 @@
 //! The grade of a run: when it was noticed, understood, mended and over, and what users saw meanwhile. Pure.
 //!
 //! Times count from the drill's first break ([`Plan::breaks_at`]), in seconds; the other measures count what was asked
-//! from the start on, without the warm-up.
+//! from the start on, without the warm-up. What becomes of machines (`abuse: true`) is nobody's harm and is counted apart.
 //!
 //! *Users are harmed* at a second when, of the requests that ended in the last 10 s, more than the drill's share were
 //! errors, wrong, degraded or slower than the drill allows.
@@ -78,6 +78,12 @@ pub struct Grade {
     /// Those of them that nobody revised.
     #[serde(skip)]
     pub unrevised_answers: Option<u64>,
+    /// Questions of machines that were answered. `None`: no machines came.
+    #[serde(skip)]
+    pub abuse_answered: Option<u64>,
+    /// The highest limit that was in force: `rate_limit.rate`, requests a second. `None`: nobody looked.
+    #[serde(skip)]
+    pub highest_limit: Option<f64>,
 }
 
 /// One thing that was done.
@@ -99,6 +105,7 @@ pub struct Action {
 
 /// Grades a run. `served` is sorted by the end; `upstream` has a reading at the start and one at the end.
 pub fn grade(plan: &Plan, served: &[Served], upstream: &[(Offset, Upstream)], watched: Option<&Watched>) -> Grade {
+    let (abuse, served): (Vec<_>, Vec<_>) = served.iter().copied().partition(|served| served.abusive);
     let graded: Vec<_> = served.iter().copied().filter(|served| served.asked.0 >= 0).collect();
     let spent = spent(upstream);
     let count = |of: fn(&Served) -> bool| graded.iter().filter(|served| of(served)).count() as u64;
@@ -115,10 +122,13 @@ pub fn grade(plan: &Plan, served: &[Served], upstream: &[(Offset, Upstream)], wa
         p50_ms: quantile(&took, 0.50),
         p99_ms: quantile(&took, 0.99),
         cause: watched.and_then(|watched| watched.cause.clone()),
+        abuse_answered: plan
+            .has_abuse()
+            .then(|| abuse.iter().filter(|it| !it.is_error() && !it.is_degraded()).count() as u64),
         actions: watched.map(|watched| watched.actions.clone()).unwrap_or_default(),
         ..Grade::default()
     };
-    times(&mut grade, plan, served, watched);
+    times(&mut grade, plan, &served, watched);
     grade
 }
 

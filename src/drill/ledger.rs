@@ -30,6 +30,8 @@ pub struct Served {
     pub ended: Offset,
     /// How.
     pub ending: Ending,
+    /// Whether a machine asked, that uses up what is there for people.
+    pub abusive: bool,
 }
 
 impl Served {

@@ -129,6 +129,7 @@ where
         let (served, upstream) = stage.floor.ledger.close();
         let mut grade = grade(plan, &served, &upstream, story.watched.as_ref());
         grade.write_ms = story.write_ms;
+        grade.highest_limit = story.highest_limit;
         grade.forbidden_answers = story.forbidden.map(|(told, _)| told);
         grade.unrevised_answers = story.forbidden.map(|(_, unrevised)| unrevised);
         Ok(Run { grade, served, upstream, story })

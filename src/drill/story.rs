@@ -17,6 +17,8 @@ pub struct Story {
     /// Answers that were told although they say what may not be said, and those of them that were never revised. `None`: the
     /// world has no guardrail.
     pub forbidden: Option<(u64, u64)>,
+    /// The highest limit that was in force. Unit: requests a second.
+    pub highest_limit: Option<f64>,
     /// The controller's own times and actions; `None` in a run without it.
     pub watched: Option<Watched>,
 }

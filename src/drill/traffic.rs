@@ -1,6 +1,10 @@
 //! Who comes when and asks what: drawn from the seed before the run starts, so that both runs meet the same people.
 
-use std::{sync::Arc, time::Duration};
+use std::{
+    net::{IpAddr, Ipv4Addr},
+    sync::Arc,
+    time::Duration,
+};
 
 use super::{
     offset::Offset,
@@ -16,10 +20,16 @@ pub struct Visitor {
     pub at: Offset,
     /// Who: the same person may come again later.
     pub user: Arc<str>,
+    /// From where; `None` where nobody tells.
+    pub address: Option<IpAddr>,
+    /// Whether it is a machine that uses up what is there for people.
+    pub abusive: bool,
     /// Which limits apply.
     pub tier: Tier,
     /// What is asked.
     pub question: Question,
+    /// What is asked after that, one by one, as long as answers come.
+    pub more: Vec<Question>,
     /// Whether the answer is wanted as a stream.
     pub stream: bool,
     /// Decides what this person does next, whatever others do meanwhile.
@@ -32,28 +42,65 @@ pub fn draw(plan: &Plan, seed: u64) -> Vec<Visitor> {
         .zip(&plan.traffic)
         .flat_map(|(number, traffic)| {
             let dice = Dice::seeded(seed.wrapping_mul(0x9E37_79B9_7F4A_7C15).wrapping_add(number));
-            let moments = moments(&traffic.arrivals, traffic.users, &dice);
-            moments.into_iter().enumerate().map(move |(n, at)| visitor(plan, traffic, n, at, &dice)).collect::<Vec<_>>()
+            let moments = if traffic.clockwork {
+                ticks(&traffic.arrivals)
+            } else {
+                moments(&traffic.arrivals, traffic.users, &dice)
+            };
+            let come = Come { plan, traffic, block: (number % 100) as u8 };
+            moments.into_iter().enumerate().map(|(n, at)| come.visitor(n, at, &dice)).collect::<Vec<_>>()
         })
         .collect();
     visitors.sort_by_key(|visitor| visitor.at);
     visitors
 }
 
-fn visitor(plan: &Plan, traffic: &Traffic, number: usize, at: Offset, dice: &Dice) -> Visitor {
-    let who = match traffic.arrivals {
-        Arrivals::Crowd { .. } => number as u64,
-        Arrivals::Flow(_) => dice.bits() % u64::from(traffic.users.max(1)),
-    };
-    let tier = pick(&plan.users.tiers, dice).copied().unwrap_or_default();
-    let question = pick(&traffic.asks, dice).map(|template| template.fill(dice));
-    Visitor {
-        at,
-        user: format!("{}-{who}", traffic.name).into(),
-        tier,
-        question: question.unwrap_or_else(|| Question { text: String::new(), about: Vec::new(), fact: None }),
-        stream: dice.roll() < traffic.streams.as_f64(),
-        seed: dice.bits(),
+/// Nobody asks more questions than this after the first.
+const MOST_MORE: usize = 9;
+
+/// Some traffic, of which visitors are drawn.
+struct Come<'a> {
+    plan: &'a Plan,
+    traffic: &'a Traffic,
+    /// The first byte of their addresses, less 100.
+    block: u8,
+}
+
+impl Come<'_> {
+    fn visitor(&self, number: usize, at: Offset, dice: &Dice) -> Visitor {
+        let Self { plan, traffic, .. } = *self;
+        let users = u64::from(traffic.users.max(1));
+        let who = match traffic.arrivals {
+            Arrivals::Crowd { .. } => number as u64,
+            Arrivals::Flow(_) if traffic.clockwork => number as u64 % users,
+            Arrivals::Flow(_) => dice.bits() % users,
+        };
+        // Nobody vouches for a machine.
+        let tier = if traffic.abuse { None } else { pick(&plan.users.tiers, dice).copied() }.unwrap_or_default();
+        let question = || pick(&traffic.asks, dice).map(|template| template.fill(dice));
+        let first = question();
+        let mut more = Vec::new();
+        while more.len() < MOST_MORE && dice.roll() < traffic.goes_on.as_f64() {
+            more.extend(question());
+        }
+        Visitor {
+            at,
+            user: format!("{}-{who}", traffic.name).into(),
+            address: traffic.networks.map(|networks| self.address(who, networks)),
+            abusive: traffic.abuse,
+            tier,
+            question: first.unwrap_or_else(|| Question { text: String::new(), about: Vec::new(), fact: None }),
+            more,
+            stream: dice.roll() < traffic.streams.as_f64(),
+            seed: dice.bits(),
+        }
+    }
+
+    /// Where somebody is, the same whenever they come: networks are filled evenly.
+    fn address(&self, who: u64, networks: u32) -> IpAddr {
+        let [.., high, low] = (who % u64::from(networks.max(1))).to_be_bytes();
+        let host = 1 + (who / u64::from(networks.max(1))) % 250;
+        Ipv4Addr::new(100 + self.block, high, low, host as u8).into()
     }
 }
 
@@ -96,6 +143,24 @@ fn between((from, start): (Offset, f64), (to, end): (Offset, f64), dice: &Dice) 
     }
 }
 
+/// Arrivals by the clock: as many as the rate makes, each where the flow has brought a whole one, to the millisecond.
+fn ticks(arrivals: &Arrivals) -> Vec<Offset> {
+    let Arrivals::Flow(corners) = arrivals else { return Vec::new() };
+    let (mut moments, mut due) = (Vec::new(), 0.0);
+    for pair in corners.windows(2) {
+        let ((from, start), (to, end)) = (pair[0], pair[1]);
+        for at in from.0..to.0 {
+            let rate = start + (end - start) * ((at - from.0) as f64 + 0.5) / (to.0 - from.0).max(1) as f64;
+            due += rate / 1e3;
+            while due >= 1.0 {
+                due -= 1.0;
+                moments.push(Offset(at));
+            }
+        }
+    }
+    moments
+}
+
 /// Squaring an even draw makes a rush: half of the crowd in the first quarter of the time.
 fn crowd(at: Offset, within: Duration, rush: bool, dice: &Dice) -> Offset {
     let even = dice.roll();
@@ -124,6 +189,14 @@ mod tests {
         let count = |from, to| moments.iter().filter(|at| (from..to).contains(&at.0)).count();
         assert!((900..1_100).contains(&count(0, 100_000)), "a ramp from 0 to 20 a second over 100 s brings 1,000");
         assert!((1_850..2_150).contains(&count(100_000, 200_000)), "then 20 a second for 100 s");
+    }
+
+    #[test]
+    fn clockwork_comes_at_even_intervals() {
+        let moments = ticks(&Arrivals::Flow(vec![(Offset(0), 0.0), (Offset(10_000), 20.0), (Offset(60_000), 20.0)]));
+        assert_eq!(moments.len(), 1_100, "100 while it rises, then 1,000");
+        let steady = moments.iter().filter(|at| at.0 >= 11_000).collect::<Vec<_>>();
+        assert!(steady.windows(2).all(|pair| (49..=51).contains(&(pair[1].0 - pair[0].0))));
     }
 
     #[test]

@@ -1,6 +1,6 @@
 //! One person: asks, waits for the whole answer, judges it, and perhaps asks again.
 
-use std::sync::Arc;
+use std::{sync::Arc, time::Duration};
 
 use tokio::time::{sleep, timeout};
 
@@ -41,24 +41,39 @@ impl Floor {
     }
 
     /// Serves one person until they are content or leave.
-    pub async fn serve(&self, visitor: Visitor) {
+    pub async fn serve(&self, mut visitor: Visitor) {
         let dice = Dice::seeded(visitor.seed);
+        let mut more = std::mem::take(&mut visitor.more).into_iter();
+        while self.satisfy(&visitor, &dice).await {
+            let Some(next) = more.next() else { return };
+            sleep(self.pause(&dice)).await;
+            visitor.question = next;
+        }
+    }
+
+    /// Answers one question, asked again where that is what people do; whether an answer came in the end.
+    async fn satisfy(&self, visitor: &Visitor, dice: &Dice) -> bool {
         for time in 0..=self.users.most_again {
             let node = (dice.bits() % u64::from(self.fleet.nodes().max(1))) as u32;
             let asked = self.now();
-            let (ending, trace) = self.ask(node, &visitor, asked).await;
-            let served = Served { asked, ended: self.now(), ending };
+            let (ending, trace) = self.ask(node, visitor, asked).await;
+            let served = Served { asked, ended: self.now(), ending, abusive: visitor.abusive };
             self.ledger.serve(served);
             if served.is_wrong() && self.users.complains > Ratio::ZERO {
-                self.complain(node, &trace, &dice).await;
+                self.complain(node, &trace, dice).await;
             }
-            let again = self.users.again_after(&served);
+            // A machine has another identity for its next question.
+            let again = if visitor.abusive { Ratio::ZERO } else { self.users.again_after(&served) };
             if time == self.users.most_again || dice.roll() >= again.as_f64() {
-                return;
+                return !served.is_error();
             }
-            let pause = self.users.pause;
-            sleep(dice.between(pause / 2, pause * 3 / 2)).await;
+            sleep(self.pause(dice)).await;
         }
+        false
+    }
+
+    fn pause(&self, dice: &Dice) -> Duration {
+        dice.between(self.users.pause / 2, self.users.pause * 3 / 2)
     }
 
     async fn ask(&self, node: u32, visitor: &Visitor, asked: Offset) -> (Ending, String) {
@@ -75,7 +90,7 @@ impl Floor {
     /// Some of those who were told something wrong say so, once they have read it.
     async fn complain(&self, node: u32, trace: &str, dice: &Dice) {
         if dice.roll() < self.users.complains.as_f64() {
-            sleep(dice.between(self.users.pause / 2, self.users.pause * 3 / 2)).await;
+            sleep(self.pause(dice)).await;
             self.fleet.complain(node, trace).await;
         }
     }

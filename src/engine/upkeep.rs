@@ -61,6 +61,7 @@ fn follow(engine: &Engine, shown: &Shown) {
         engine.admission.set_global(Limit { rate, burst });
     }
     engine.admission.be_strict(number("rate_limit.per_client").unwrap_or(1.0));
+    engine.admission.cap_networks(number("rate_limit.network_share").unwrap_or(1.0));
     engine.crowd.look();
     engine.reception.settle();
     shown.mode.set(mode(&engine.board));

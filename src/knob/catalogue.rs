@@ -182,6 +182,13 @@ impl Catalogue {
             5,
             "Share of their configured limits that single users and networks may use.",
         );
+        all.add(
+            "rate_limit.network_share",
+            Value::Ratio(Ratio::ONE),
+            range(Value::Ratio(Ratio::basis_points(50)), Value::Ratio(Ratio::ONE), None),
+            5,
+            "Share of everybody's limit that one network may use, where addresses are known; 1 is no limit beside `limits.per_network`.",
+        );
         let modes = ["normal", "secondary_only", "cache_only"].map(String::from).to_vec();
         all.add(
             "engine.mode",

@@ -234,9 +234,10 @@ catalogue! {
     SOCKETS_REFUSED = Counter "sockets.refused" None [] "api/socket": "WebSockets that were not opened because as many as may be were open.";
     SOCKETS_ENDED = Counter "sockets.ended" None ["reason"] "api/socket": "WebSockets that ended, by reason: client, slow (it did not read), silent (it did not answer), flood, garbled, stopping.";
     SOCKET_QUESTIONS = Counter "sockets.questions" None [] "api/socket": "Questions asked over WebSockets.";
-    CROWD_VERDICT = Gauge "crowd.verdict" None [] "engine/crowd": "Who asked within the last minute: 1 people, -1 few who pretend to be many, 0 too few requests or unclear.";
+    CROWD_VERDICT = Gauge "crowd.verdict" None [] "engine/crowd": "Who asked within the last minute: 1 people, -1 few who pretend to be many, 0 too few requests, unclear, or evidence missing.";
     CROWD_SCORE = Gauge "crowd.score" Ratio [] "engine/crowd": "How much the last minute looks like people. Absent while nobody says who asks.";
-    CROWD_PART = Gauge "crowd.part" Ratio ["part"] "engine/crowd": "The parts of the score: clients, networks, repetition, wording, follow_up. Absent where the requests say nothing about it.";
+    CROWD_PART = Gauge "crowd.part" Ratio ["part"] "engine/crowd": "The parts of the score: clients, networks, repetition, wording, follow_up, tenacity, pace. Absent where the requests say nothing about it.";
+    CROWD_CONFIDENCE = Gauge "crowd.confidence" Ratio [] "engine/crowd": "How much of the evidence for a verdict there is. Below 0.9 (no addresses, nobody who had time to come back) nobody is taken for people. Absent while few ask.";
     DEGRADED_GIVEN = Counter "degraded.given" None ["variant"] "engine/degrade": "Users who got a degradation message, by its wording; once in an outage.";
     DEGRADED_RETRIED = Counter "degraded.retried" None ["variant"] "engine/degrade": "Of these, users who asked the same again within a minute.";
     DEGRADED_SETTLED = Counter "degraded.settled" None ["variant"] "engine/degrade": "Of these, users of whom it is known whether they came back.";

@@ -170,6 +170,7 @@ fn quiet() -> Vec<Measured> {
         of("cache.lookups", "result", "exact", 60.0),
         of("rate_limit.limited", "scope", "global", 0.0),
         of("rate_limit.limited", "scope", "user", 0.0),
+        of("rate_limit.limited", "scope", "network", 0.0),
     ]
 }
 
@@ -389,9 +390,58 @@ async fn a_flood_that_is_not_people_raises_no_limit_and_meets_stricter_ones() {
         };
         shift.pass(60, flood).await;
         assert_eq!(shift.knob("rate_limit.rate"), "2000", "a verdict of {verdict}");
-        let strict = if verdict < 0.0 { "0.25" } else { "1" };
-        assert_eq!(shift.knob("rate_limit.per_client"), strict, "a verdict of {verdict}");
+        let strict = if verdict < 0.0 { ("0.25", "0.02") } else { ("1", "1") };
+        let knobs = (shift.knob("rate_limit.per_client"), shift.knob("rate_limit.network_share"));
+        assert_eq!((&*knobs.0, &*knobs.1), strict, "a verdict of {verdict}");
     }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_flood_is_named_and_everything_returns_when_it_is_over() {
+    let mut shift = Shift::begin();
+    let flood = |shift: &Shift| {
+        let over = if shift.knob("rate_limit.network_share") == "1" { "global" } else { "network" };
+        let mut measured = quiet();
+        measured[0] = own("requests", 4_200.0);
+        measured.push(of("rate_limit.limited", "scope", over, 2_000.0));
+        measured.push(own("rate_limit.utilization", if over == "global" { 1.0 } else { 0.5 }));
+        measured.extend([
+            own("crowd.verdict", -1.0),
+            own("crowd.confidence", 1.0),
+            of("crowd.part", "part", "networks", 0.3),
+        ]);
+        measured
+    };
+    shift.pass(60, |_| quiet()).await;
+    shift.pass(300, flood).await;
+    let incident = shift.incident("AbusiveTraffic");
+    assert_eq!(cause(&incident), Some("abusive_flood"));
+    assert!(incident.actions.iter().all(|action| action.verdict == Some(Outcome::Pass)), "{:#?}", incident.timeline);
+    assert_eq!(shift.knob("rate_limit.rate"), "2000");
+    shift.pass(1_500, |_| [quiet(), vec![own("crowd.verdict", 0.0)]].concat()).await;
+    shift.all_is_back();
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_crowd_of_which_nobody_tells_where_it_comes_from_turns_nothing_and_calls_somebody() {
+    let mut shift = Shift::begin();
+    let crowd = |_: &Shift| {
+        let mut measured = quiet();
+        measured[0] = own("requests", 4_200.0);
+        measured.push(of("rate_limit.limited", "scope", "global", 2_000.0));
+        measured.extend([own("crowd.verdict", 0.0), own("crowd.confidence", 0.79)]);
+        measured
+    };
+    shift.pass(60, |_| quiet()).await;
+    shift.pass(600, crowd).await;
+    let incident = shift.incident("CrowdUnknown");
+    assert_eq!(cause(&incident), Some("evidence_missing"));
+    let notices = shift.notices("CrowdUnknown").await;
+    assert!(
+        notices.iter().any(|notice| notice.body.contains("cannot be told whether they are people")),
+        "{notices:#?}"
+    );
+    shift.all_is_back();
 }
 
 #[tokio::test(start_paused = true)]

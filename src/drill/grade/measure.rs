@@ -27,12 +27,14 @@ pub enum Measure {
     Writes,
     Forbidden,
     Unrevised,
+    Abuse,
+    Limit,
     Cause,
 }
 
 impl Measure {
     /// All of them, in the order of the report, with their names.
-    pub const ALL: [(Self, &str); 19] = [
+    pub const ALL: [(Self, &str); 21] = [
         (Self::Detect, "detect_s"),
         (Self::Diagnose, "diagnose_s"),
         (Self::Mitigate, "mitigate_s"),
@@ -51,6 +53,8 @@ impl Measure {
         (Self::Writes, "write_ms"),
         (Self::Forbidden, "forbidden_answers"),
         (Self::Unrevised, "unrevised_answers"),
+        (Self::Abuse, "abuse_answered"),
+        (Self::Limit, "highest_limit"),
         (Self::Cause, "cause"),
     ];
 
@@ -101,6 +105,8 @@ impl Grade {
             Measure::Writes => self.write_ms.map_or(Shown::Nothing, Shown::Number),
             Measure::Forbidden => took(self.forbidden_answers),
             Measure::Unrevised => took(self.unrevised_answers),
+            Measure::Abuse => took(self.abuse_answered),
+            Measure::Limit => self.highest_limit.map_or(Shown::Nothing, Shown::Number),
             Measure::Cause => self.cause.clone().map_or(Shown::Nothing, Shown::Word),
         }
     }

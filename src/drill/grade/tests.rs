@@ -28,7 +28,8 @@ fn fine() -> Ending {
 
 /// One request a second from the warm-up to the end, each taking a second; `ending` says how those of a second end.
 fn run(ending: impl Fn(i64) -> Ending) -> Vec<Served> {
-    let at = |s: i64| Served { asked: Offset((s - 1) * 1_000), ended: Offset(s * 1_000), ending: ending(s) };
+    let at =
+        |s: i64| Served { asked: Offset((s - 1) * 1_000), ended: Offset(s * 1_000), ending: ending(s), abusive: false };
     (-59..=300).map(at).collect()
 }
 
@@ -97,7 +98,22 @@ fn upstream_calls_of_the_warm_up_are_not_counted() {
 
 #[test]
 fn percentiles_are_those_of_what_users_waited() {
-    let slow = |n: i64| Served { asked: Offset(0), ended: Offset(n * 100), ending: fine() };
+    let slow = |n: i64| Served { asked: Offset(0), ended: Offset(n * 100), ending: fine(), abusive: false };
     let grade = grade(&plan(), &(1..=100).map(slow).collect::<Vec<_>>(), &[], None);
     assert_eq!((grade.p50_ms, grade.p99_ms), (Some(5_000), Some(9_900)));
+}
+
+#[test]
+fn what_becomes_of_machines_harms_nobody_and_is_counted_apart() {
+    let abused =
+        |s: i64| Served { asked: Offset(s * 1_000), ended: Offset(s * 1_000), ending: Ending::Failed, abusive: true };
+    let answered = (0..7).map(|s| Served { ending: fine(), ..abused(s) });
+    let mut served = run(|_| fine());
+    served.extend((0..200).map(abused).chain(answered));
+    served.sort_by_key(|it| it.ended);
+    let plan = Plan::read("example.yaml", &DRILL.replace("users: 1, asks", "users: 1, abuse: true, asks"))
+        .expect("a good file");
+    let abused = grade(&plan[0], &served, &[], None);
+    assert_eq!((abused.requests, abused.errors, abused.harmed_s, abused.abuse_answered), (300, 0, 0, Some(7)));
+    assert_eq!(grade(&self::plan(), &served, &[], None).abuse_answered, None, "where there is none");
 }

@@ -55,6 +55,7 @@ use crate::{
     knob::{
         board::{Board, Changed},
         catalogue::Returns,
+        value::Value,
     },
     tasks::Tasks,
 };
@@ -190,6 +191,14 @@ impl House {
         self.plan.facts.known(self.moment(self.clock.now()))
     }
 
+    /// The highest limit that was ever in force. Unit: requests a second.
+    fn highest_limit(&self) -> Option<f64> {
+        let number = |value: &Value| value.as_number();
+        let stood = self.board.catalogue().get("rate_limit.rate").and_then(|knob| number(&knob.default));
+        let turned = self.board.history(usize::MAX).into_iter().filter(|it| &*it.knob == "rate_limit.rate");
+        turned.filter_map(|it| number(&it.setting.value)).chain(stood).reduce(f64::max)
+    }
+
     /// How knobs were turned, oldest first.
     fn turns(&self) -> Vec<KnobTurn> {
         let past: Vec<_> = self.board.history(usize::MAX).into_iter().rev().collect();
@@ -220,8 +229,8 @@ impl Fleet for House {
 
     async fn ask(&self, node: u32, visitor: &Visitor) -> Result<Told, NoAnswer> {
         let chat = &self.nodes[self.balancer.pick(node)];
-        let caller =
-            Caller { tenant: "shop".into(), user: Some(visitor.user.clone()), tier: visitor.tier, address: None };
+        let user = Some(visitor.user.clone());
+        let caller = Caller { tenant: "shop".into(), user, tier: visitor.tier, address: visitor.address };
         let response = chat.converse(caller, Hints::default(), self.body(visitor)).await;
         let told = reading::read(response).await.map_err(NoAnswer)?;
         self.overhear(&told);
@@ -297,6 +306,7 @@ impl Fleet for House {
             knobs: self.turns(),
             write_ms: self.store.write_ms(),
             forbidden: self.forbidden(),
+            highest_limit: self.highest_limit(),
             ..Story::default()
         };
         if let Some(watch) = &self.watch {

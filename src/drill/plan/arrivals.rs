@@ -8,6 +8,9 @@ use super::{
 };
 use crate::drill::offset::Offset;
 
+/// As many networks as one flow of visitors has addresses for.
+const MOST_NETWORKS: u32 = 1 << 16;
+
 impl Reader<'_> {
     pub(super) fn traffic(&mut self, raw: RawTraffic, asks: &Asks, window: (i64, i64)) -> Option<Traffic> {
         if !asks.contains_key(&raw.asks.value) {
@@ -17,6 +20,16 @@ impl Reader<'_> {
         }
         if raw.users.value == 0 {
             self.wrong(&raw.users, "no users, nobody to come: use 1 or more");
+        }
+        if let Some(networks) = raw.networks.as_ref().filter(|networks| !(1..=MOST_NETWORKS).contains(&networks.value))
+        {
+            let what = format!(
+                "people come from 1 to {MOST_NETWORKS} networks; without `networks:` nobody tells their addresses"
+            );
+            self.wrong(networks, what);
+        }
+        if raw.clockwork && raw.crowd.is_some() {
+            self.wrong(&raw.asks, "a crowd comes by chance; `clockwork: true` is for a flow");
         }
         let (name, arrivals) = match (&raw.flow, &raw.crowd, &raw.rate, raw.at, raw.within) {
             (Some(name), None, Some(rate), None, None) => (name, self.flow(rate, window)),
@@ -35,6 +48,10 @@ impl Reader<'_> {
         Some(Traffic {
             name: name.value.as_str().into(),
             users: raw.users.value,
+            networks: raw.networks.map(|networks| networks.value),
+            abuse: raw.abuse,
+            clockwork: raw.clockwork,
+            goes_on: raw.goes_on,
             asks: asks.get(&raw.asks.value)?.clone(),
             streams: raw.streams,
             arrivals,

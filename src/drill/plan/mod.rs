@@ -152,6 +152,14 @@ pub struct Traffic {
     pub name: Arc<str>,
     /// How many people there are to come.
     pub users: u32,
+    /// How many networks (/24 of IPv4) they come from; `None` where nobody tells their addresses.
+    pub networks: Option<u32>,
+    /// Whether it is machines. What becomes of their questions is counted apart: nobody is harmed by it.
+    pub abuse: bool,
+    /// Whether they come at even intervals and take turns, instead of each by chance.
+    pub clockwork: bool,
+    /// How likely somebody who got an answer asks something else, after a pause to read it.
+    pub goes_on: Ratio,
     /// What they ask, with the share of each.
     pub asks: Vec<(Arc<Template>, f64)>,
     /// How many want a stream.
@@ -327,6 +335,11 @@ impl Plan {
     pub fn read(path: &str, text: &str) -> Result<Vec<Self>, Problems> {
         let file = crate::config::files::File { path: path.into(), text: text.into() };
         validate::all(std::iter::once(&file))
+    }
+
+    /// Whether machines come, too.
+    pub fn has_abuse(&self) -> bool {
+        self.traffic.iter().any(|traffic| traffic.abuse)
     }
 
     /// The wall time of the start.

@@ -146,6 +146,13 @@ pub(super) struct RawTraffic {
     pub flow: Option<Spanned<String>>,
     pub crowd: Option<Spanned<String>>,
     pub users: Spanned<u32>,
+    pub networks: Option<Spanned<u32>>,
+    #[serde(default)]
+    pub abuse: bool,
+    #[serde(default)]
+    pub clockwork: bool,
+    #[serde(default)]
+    pub goes_on: Ratio,
     pub asks: Spanned<String>,
     #[serde(default)]
     pub streams: Ratio,

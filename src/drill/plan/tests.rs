@@ -1,4 +1,5 @@
 use super::*;
+use crate::drill::traffic;
 
 const GOOD: &str = "drill: small
 about: a small one
@@ -93,6 +94,7 @@ fn every_drill_that_ships_is_good_and_names_its_incident() {
     let all = [
         "backoff-storm",
         "cold-node",
+        "disguised-flood",
         "dns-resolver-fails-in-one-zone",
         "false-positives",
         "guardrail-slows-down",
@@ -113,8 +115,35 @@ fn every_drill_that_ships_is_good_and_names_its_incident() {
 }
 
 #[test]
+fn machines_stand_in_few_networks_and_take_turns_and_people_go_on_asking() {
+    let text = GOOD
+        .replace("flow: all, users: 9,", "flow: all, users: 9, networks: 3, abuse: true, clockwork: true,")
+        .replace("crowd: rush, users: 100,", "crowd: rush, users: 100, networks: 50, goes_on: 0.5,");
+    let plan = Plan::read("drills/small.yaml", &text).unwrap_or_else(|problems| panic!("{problems}")).remove(0);
+    let (machines, people): (Vec<_>, Vec<_>) = traffic::draw(&plan, 1).into_iter().partition(|it| it.abusive);
+    let mut places: Vec<_> = machines.iter().map(|it| (it.user.clone(), it.address)).collect();
+    let in_turn = machines.windows(10).all(|turn| turn[0].user == turn[9].user && turn[0].user != turn[1].user);
+    assert!(in_turn && (1_799..=1_800).contains(&machines.len()), "{}", machines.len());
+    places.sort();
+    places.dedup();
+    assert_eq!(places.len(), 9, "each has one place");
+    let more: usize = people.iter().map(|it| it.more.len()).sum();
+    assert!(
+        (70..130).contains(&more) && people.iter().all(|it| it.address.is_some()),
+        "{more} further questions of 100"
+    );
+    assert!(machines.iter().all(|it| it.more.is_empty() && it.tier == Tier::Anonymous));
+}
+
+#[test]
 fn mistakes_name_their_place_and_the_remedy() {
     for (from, to, told) in [
+        (
+            "flow: all, users: 9,",
+            "flow: all, users: 9, networks: 70000,",
+            "people come from 1 to 65536 networks; without `networks:` nobody tells their addresses",
+        ),
+        ("rush: true", "clockwork: true", "a crowd comes by chance; `clockwork: true` is for a flow"),
         ("nodes: 2", "nodes: 0", "drills/small.yaml:8:8: a drill has 1 to 64 nodes, not 0"),
         ("lasts: 5m", "lasts: 40d", "drills/small.yaml:7:8: a drill lasts 1s to 31d, not 40d"),
         (

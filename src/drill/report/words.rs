@@ -11,12 +11,15 @@ use crate::drill::{
 };
 
 /// The measures that a report of this drill shows: how fast the store is only where the drill's store takes time, what may not
-/// be said only where its world has a guardrail.
+/// be said only where its world has a guardrail, machines only where they come, limits only where it sets them.
 pub fn told(played: &Played) -> impl Iterator<Item = (Measure, &'static str)> {
     let (paced, guarded) = (played.plan.store.pace.is_some(), played.plan.guardrail.is_some());
+    let (abused, limited) = (played.plan.has_abuse(), played.plan.limits.is_some());
     Measure::ALL.into_iter().filter(move |(measure, _)| match measure {
         Measure::Writes => paced,
         Measure::Forbidden | Measure::Unrevised => guarded,
+        Measure::Abuse => abused,
+        Measure::Limit => limited,
         _ => true,
     })
 }
@@ -42,6 +45,8 @@ pub fn label(measure: Measure) -> &'static str {
         Measure::Writes => "95 % stored within",
         Measure::Forbidden => "forbidden answers",
         Measure::Unrevised => "of these, unrevised",
+        Measure::Abuse => "machines answered",
+        Measure::Limit => "highest limit",
         Measure::Cause => "cause",
     }
 }
@@ -66,7 +71,7 @@ pub fn value(grade: &Grade, measure: Measure) -> String {
 
 /// Whether less is better: whether two runs can be compared by it.
 pub fn less_is_better(measure: Measure) -> bool {
-    !matches!(measure, Measure::Requests | Measure::Cause)
+    !matches!(measure, Measure::Requests | Measure::Limit | Measure::Cause)
 }
 
 /// A span of seconds: `78 s`, `3 min 20 s`, `2 h 5 min`, `6 d 4 h`.

@@ -49,6 +49,9 @@ use crate::{
     },
 };
 
+/// So many requests of one network at once are no flood, however small the common limit.
+const FEW_AT_ONCE: f64 = 5.0;
+
 /// Requests a second, and how many at once above that.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Limit {
@@ -158,6 +161,14 @@ impl Admission {
     pub fn be_strict(&self, share: f64) {
         self.users.be_strict(share);
         self.networks.be_strict(share);
+    }
+
+    /// From now on a single network, where addresses are known, may use this share of everybody's limit, and no more than its own;
+    /// 1 or more lifts that.
+    pub fn cap_networks(&self, share: f64) {
+        let all = self.lines().flow.limit();
+        let most = Limit { rate: all.rate * share, burst: (all.burst * share).max(FEW_AT_ONCE) };
+        self.networks.cap((share < 1.0).then_some(most));
     }
 
     /// How long a request of this tier would wait in line if it came now; zero when it would be let in at once.

@@ -27,6 +27,8 @@ pub(super) struct Own {
     buckets: Cache<Digest, Arc<Mutex<Bucket>>>,
     /// The share of the limit that holds now, as bits of an `f64`.
     strictness: AtomicU64,
+    /// What none may exceed, whatever its limit: rate and burst as bits of `f64`s; infinite for nothing.
+    cap: [AtomicU64; 2],
     /// What was used here and the fleet does not know of yet; `None` when this node is alone.
     unsettled: Option<Mutex<HashMap<Digest, Unsettled>>>,
 }
@@ -53,6 +55,7 @@ impl Own {
             limit,
             buckets: Cache::new(WATCHED),
             strictness: AtomicU64::new(1.0_f64.to_bits()),
+            cap: [f64::INFINITY; 2].map(|none| AtomicU64::new(none.to_bits())),
             unsettled: shared.then(Mutex::default),
         }
     }
@@ -60,7 +63,19 @@ impl Own {
     /// The limit that holds now.
     pub(super) fn limit(&self) -> Option<Limit> {
         let share = f64::from_bits(self.strictness.load(Relaxed));
-        self.limit.map(|limit| Limit { rate: limit.rate * share, burst: (limit.burst * share).max(1.0) })
+        let [rate, burst] = self.cap.each_ref().map(|bits| f64::from_bits(bits.load(Relaxed)));
+        let own = self.limit.map(|limit| Limit { rate: limit.rate * share, burst: (limit.burst * share).max(1.0) });
+        match own {
+            Some(own) => Some(Limit { rate: own.rate.min(rate), burst: own.burst.min(burst) }),
+            None => rate.is_finite().then_some(Limit { rate, burst }),
+        }
+    }
+
+    /// From now on none may exceed this, even where no limit is configured; `None` lifts it.
+    pub(super) fn cap(&self, most: Option<Limit>) {
+        let most = most.unwrap_or(Limit { rate: f64::INFINITY, burst: f64::INFINITY });
+        self.cap[0].store(most.rate.to_bits(), Relaxed);
+        self.cap[1].store(most.burst.max(1.0).to_bits(), Relaxed);
     }
 
     /// From now on this share of the configured limit holds.

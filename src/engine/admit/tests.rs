@@ -91,6 +91,27 @@ async fn a_network_that_is_too_fast_is_refused_whatever_its_users_are_called() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn one_network_may_use_a_share_of_the_common_limit_even_where_networks_have_none_of_their_own() {
+    let (admission, _tasks) = start(&Admitted { per_network: None, ..admitted(100.0, 500.0) });
+    let from = |n: u32, address: &str| Caller {
+        address: address.parse().ok(),
+        ..caller(Tier::Anonymous, Some(&format!("{address}-{n}")))
+    };
+    admission.cap_networks(0.02);
+    let mut served = 0;
+    for n in 0..20 {
+        served += u32::from(admission.admit(&from(n, "192.0.2.1"), None).await.is_ok());
+    }
+    assert_eq!(served, 10, "a fiftieth of five hundred");
+    let refused = admission.admit(&from(21, "192.0.2.7"), None).await.map_err(|limited| limited.scope);
+    assert_eq!(refused, Err(Scope::Network));
+    assert_eq!(admission.admit(&from(0, "198.51.100.1"), None).await, Ok(()), "another network");
+    assert_eq!(admission.admit(&caller(Tier::Anonymous, None), None).await, Ok(()), "nobody tells where from");
+    admission.cap_networks(1.0);
+    assert_eq!(admission.admit(&from(22, "192.0.2.1"), None).await, Ok(()), "lifted");
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_raised_limit_lets_those_in_line_in_at_once() {
     let (admission, _tasks) = start(&admitted(1.0, 1.0));
     admit_all(&admission, Tier::Premium, 1).await;

@@ -1,6 +1,8 @@
 //! What a few seconds of requests look like.
 
-use super::sketch::{distinct::Distinct, evenness::Evenness};
+use std::time::Duration;
+
+use super::sketch::{distinct::Distinct, evenness::Evenness, pauses::Pauses};
 
 /// A request, reduced to hashes.
 #[derive(Clone, Copy, Debug)]
@@ -11,8 +13,19 @@ pub(super) struct Traces {
     pub(super) network: Option<u64>,
     /// Its words.
     pub(super) question: u64,
+    /// Its words without its numbers.
+    pub(super) form: u64,
     /// Client and words together.
     pub(super) pair: Option<u64>,
+}
+
+/// What its client is known for.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct History {
+    /// Whether it was not here long ago.
+    pub(super) newcomer: bool,
+    /// How long it has waited since it asked something else.
+    pub(super) pause: Option<Duration>,
 }
 
 /// The requests of a slice of time.
@@ -26,19 +39,23 @@ pub(super) struct Slice {
     pub(super) client_spread: Evenness,
     pub(super) network_spread: Evenness,
     pub(super) question_spread: Evenness,
+    pub(super) pauses: Pauses,
 }
 
 impl Slice {
-    pub(super) fn add(&mut self, traces: &Traces, newcomer: bool) {
+    pub(super) fn add(&mut self, traces: &Traces, history: History) {
         self.requests += 1;
         self.questions.add(traces.question);
-        self.question_spread.add(traces.question);
+        self.question_spread.add(traces.form);
         if let Some(client) = traces.client {
             self.clients.add(client);
             self.client_spread.add(client);
-            if newcomer {
+            if history.newcomer {
                 self.newcomers.add(client);
             }
+        }
+        if let Some(pause) = history.pause {
+            self.pauses.add(pause);
         }
         if let Some(pair) = traces.pair {
             self.pairs.add(pair);
@@ -57,5 +74,6 @@ impl Slice {
         self.client_spread.merge(&other.client_spread);
         self.network_spread.merge(&other.network_spread);
         self.question_spread.merge(&other.question_spread);
+        self.pauses.merge(&other.pauses);
     }
 }

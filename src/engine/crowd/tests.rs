@@ -28,11 +28,13 @@ struct People {
     topic: Option<(&'static str, f64)>,
     /// Whether the shop's application says who its users are.
     named: bool,
+    /// Whether their addresses are known.
+    placed: bool,
 }
 
 impl People {
     fn new(topic: Option<(&'static str, f64)>) -> Self {
-        Self { due: BTreeMap::new(), arrived: 0, topic, named: true }
+        Self { due: BTreeMap::new(), arrived: 0, topic, named: true, placed: true }
     }
 
     fn question(&self, rng: &mut SmallRng) -> String {
@@ -97,7 +99,9 @@ impl Source for People {
         if left > 1 {
             self.due.insert((tick + rng.random_range(80..500), who), (address, left - 1));
         }
-        (caller(self.named.then(|| format!("user-{who}")), address), self.question(rng))
+        let user = self.named.then(|| format!("user-{who}"));
+        let from = caller(user, address);
+        (if self.placed { from } else { Caller { address: None, ..from } }, self.question(rng))
     }
 }
 
@@ -110,27 +114,39 @@ impl<F: FnMut(&mut SmallRng) -> (Caller, String)> Source for Flood<F> {
     }
 }
 
-/// Everyday traffic of 80 a second for two minutes, then `more` beside it at 340 a second for two; the verdict at its end,
-/// which is that of the last half minute.
-async fn spike(more: &mut dyn Source) -> Judgement {
-    let (mut rng, mut everyday) = (SmallRng::seed_from_u64(42), People::new(None));
+/// Everyday traffic of 80 a second for two minutes, then `more` beside it at 340 a second for `lasts` minutes: the judgement of
+/// each second from then on.
+async fn looks(lasts: u32, everyday: &mut dyn Source, more: &mut dyn Source) -> Vec<Judgement> {
+    let mut rng = SmallRng::seed_from_u64(42);
     let crowd = Crowd::new(&Registry::default(), &Dice::seeded(1));
     let mut judged = Vec::new();
-    for tick in 0..2_400 {
+    for tick in 0..1_200 + lasts * 600 {
         for n in 0..if tick < 1_200 { 8 } else { 42 } {
-            let source: &mut dyn Source = if n < 8 { &mut everyday } else { &mut *more };
+            let source: &mut dyn Source = if n < 8 { &mut *everyday } else { &mut *more };
             let (caller, text) = source.next(tick, &mut rng);
             crowd.note(&caller, &text);
         }
         tokio::time::advance(Duration::from_millis(100)).await;
-        if tick % 10 == 0 && tick >= 2_100 {
-            judged.push(crowd.look());
+        if tick % 10 == 0 {
+            let now = crowd.look();
+            judged.extend((tick >= 1_200).then_some(now));
         }
     }
+    judged
+}
+
+/// The verdict at the end, which is that of the last half minute.
+async fn spike_of(lasts: u32, everyday: &mut dyn Source, more: &mut dyn Source) -> Judgement {
+    let judged = looks(lasts, everyday, more).await;
+    let judged = &judged[judged.len() - 30..];
     let last = judged.last().cloned().expect("thirty looks");
     let others = judged.iter().filter(|judged| judged.verdict != last.verdict).count();
     assert!(others <= 3, "the verdict keeps changing: {judged:#?}");
     last
+}
+
+async fn spike(more: &mut dyn Source) -> Judgement {
+    spike_of(2, &mut People::new(None), more).await
 }
 
 #[tokio::test(start_paused = true)]
@@ -196,6 +212,19 @@ async fn a_new_identity_for_every_request_is_not_taken_for_people() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_sudden_flood_is_not_taken_for_people_by_what_was_known_before_it() {
+    let mut n = 0_u32;
+    let people = People::new(Some(("Kaiju No. 8", 0.85)));
+    let mut fresh = Flood(move |rng: &mut SmallRng| {
+        n += 1;
+        (caller(Some(format!("fresh-{n}")), rng.random()), people.question(rng))
+    });
+    let judged = looks(2, &mut People::new(None), &mut fresh).await;
+    let first = judged.iter().skip(10).position(|it| it.verdict == Verdict::Organic);
+    assert_eq!(first, None, "everything else speaks for people, but whether these stay must be seen first");
+}
+
+#[tokio::test(start_paused = true)]
 async fn questions_made_to_miss_every_cache_are_not_taken_for_people() {
     let judged = spike(&mut Flood(|rng: &mut SmallRng| {
         let words: Vec<String> = (0..6).map(|_| format!("{:x}", rng.random::<u32>())).collect();
@@ -203,6 +232,120 @@ async fn questions_made_to_miss_every_cache_are_not_taken_for_people() {
     }))
     .await;
     assert_ne!(judged.verdict, Verdict::Organic, "{judged:#?}");
+}
+
+/// So many machines that take turns, each in one of so many networks, with questions made from three templates.
+fn rotation(machines: u32, networks: u32, placed: bool) -> impl Source {
+    let mut n = 0_u32;
+    Flood(move |rng: &mut SmallRng| {
+        n += 1;
+        let who = n % machines;
+        let [_, _, high, low] = (who % networks).to_be_bytes();
+        let form = ["how much is item {}", "is item {} in stock", "when does item {} ship"][rng.random_range(0..3)];
+        let from = caller(Some(format!("shopper-{who}")), [60, high, low, who as u8]);
+        let from = if placed { from } else { Caller { address: None, ..from } };
+        (from, form.replace("{}", &rng.random_range(0..1_000_000).to_string()))
+    })
+}
+
+#[tokio::test(start_paused = true)]
+async fn identities_that_take_turns_from_a_few_networks_are_not() {
+    let judged = spike(&mut rotation(4_000, 8, true)).await;
+    assert_eq!(judged.verdict, Verdict::Abusive, "{judged:#?}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn machines_that_take_turns_are_not_taken_for_people_wherever_they_stand() {
+    let judged = spike(&mut rotation(4_000, 4_000, true)).await;
+    assert_ne!(judged.verdict, Verdict::Organic, "{judged:#?}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn without_addresses_neither_machines_nor_people_are_taken_for_people() {
+    let everyday = || People { placed: false, ..People::new(None) };
+    let judged = spike_of(2, &mut everyday(), &mut rotation(4_000, 1, false)).await;
+    assert_ne!(judged.verdict, Verdict::Organic, "{judged:#?}");
+    let mut fans = People { placed: false, ..People::new(Some(("Kaiju No. 8", 0.85))) };
+    let judged = spike_of(2, &mut everyday(), &mut fans).await;
+    assert_eq!((judged.verdict, &*judged.missing), (Verdict::Unclear, &[Part::Networks][..]), "{judged:#?}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn whoever_comes_while_a_node_has_just_started_is_not_taken_for_people_before_somebody_could_come_back() {
+    let crowd = Crowd::new(&Registry::default(), &Dice::seeded(1));
+    let (mut rng, mut fans) = (SmallRng::seed_from_u64(42), People::new(Some(("Kaiju No. 8", 0.85))));
+    let mut judged = Vec::new();
+    for tick in 0..1_200 {
+        for _ in 0..40 {
+            let (caller, text) = fans.next(tick, &mut rng);
+            crowd.note(&caller, &text);
+        }
+        tokio::time::advance(Duration::from_millis(100)).await;
+        judged.push(crowd.look());
+    }
+    assert!(judged[..290].iter().all(|it| it.verdict != Verdict::Organic), "nobody had time to come back");
+    assert!(judged[100].missing.contains(&Part::FollowUp), "{:#?}", judged[100]);
+    assert_eq!(judged.last().map(|it| it.verdict), Some(Verdict::Organic), "{:#?}", judged.last());
+}
+
+#[tokio::test(start_paused = true)]
+async fn networks_that_change_with_every_request_do_not_hide_templates_asked_by_the_clock() {
+    let mut machines = rotation(3_000, 1, true);
+    let judged = spike(&mut Flood(|rng: &mut SmallRng| {
+        let (from, text) = machines.next(0, rng);
+        (Caller { address: Some(IpAddr::from(rng.random::<[u8; 4]>())), ..from }, text)
+    }))
+    .await;
+    assert_ne!(judged.verdict, Verdict::Organic, "{judged:#?}");
+}
+
+/// Paraphrases of a language model, networks all over the world, pauses by chance: but the same so many all the time.
+fn fixed_set(bots: u16) -> impl Source {
+    let people = People::new(Some(("Kaiju No. 8", 0.85)));
+    Flood(move |rng: &mut SmallRng| {
+        let bot: u16 = rng.random_range(0..bots);
+        let [high, low] = bot.to_be_bytes();
+        (caller(Some(format!("bot-{bot}")), [60 + low % 90, high, low, 9]), people.question(rng))
+    })
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_fixed_set_of_machines_that_pauses_and_words_as_people_do_gives_itself_away_by_going_on() {
+    for (bots, minutes) in [(1_000, 2), (2_000, 3), (4_000, 5)] {
+        let judged = spike_of(minutes, &mut People::new(None), &mut fixed_set(bots)).await;
+        assert_ne!(judged.verdict, Verdict::Organic, "{bots} after {minutes} minutes: {judged:#?}");
+    }
+}
+
+/// Until it has gone on, it is what it looks like: in its first minutes such a set is taken for people.
+#[tokio::test(start_paused = true)]
+async fn a_fixed_set_of_thousands_is_taken_for_people_at_first() {
+    let judged = spike_of(2, &mut People::new(None), &mut fixed_set(4_000)).await;
+    assert_eq!(judged.verdict, Verdict::Organic, "{judged:#?}");
+}
+
+/// What this cannot see, kept here so that nobody believes otherwise: machines all over the world that do everything as people do, come
+/// and go included, are taken for people.
+#[tokio::test(start_paused = true)]
+async fn thousands_of_machines_that_do_everything_as_people_do_are_taken_for_people() {
+    let (mut n, mut script) = (0_u32, People::new(Some(("Kaiju No. 8", 0.85))));
+    let judged = spike(&mut Flood(move |rng: &mut SmallRng| {
+        // The same law as that of people; only the clock is the script's own.
+        n += 1;
+        let (from, text) = script.next(n / 34, rng);
+        (Caller { user: from.user.map(|user| format!("bot-{user}").into()), ..from }, text)
+    }))
+    .await;
+    assert_eq!(judged.verdict, Verdict::Organic, "{judged:#?}");
+}
+
+#[test]
+fn questions_that_differ_in_numbers_only_have_one_form() {
+    let crowd = Crowd::new(&Registry::default(), &Dice::seeded(1));
+    let form = |text: &str| crowd.hash_form(text);
+    assert_eq!(form("is volume 12 in stock"), form("is volume 4711 in stock"));
+    assert_eq!(form("第１２巻"), form("第3巻"));
+    assert_ne!(form("is volume in stock"), form("is volume 12 in stock"));
 }
 
 #[tokio::test(start_paused = true)]

@@ -45,6 +45,11 @@ impl Evenness {
         self.n
     }
 
+    /// How many occurrences the thing of a usual occurrence has: a large one counts as often as it occurs. `None` of nothing.
+    pub(crate) fn each(&self) -> Option<f64> {
+        (self.n > 0).then(|| self.n as f64 / self.effective())
+    }
+
     /// How many things they would be if all came equally often; 0 of nothing.
     pub(crate) fn effective(&self) -> f64 {
         let mut sums = self.cells.each_ref().map(|row| row.iter().map(|cell| f64::from(*cell).powi(2)).sum::<f64>());

@@ -1,4 +1,5 @@
-//! Whether something was seen before: two generations of a Bloom filter, the older of which is forgotten as the newer fills.
+//! Whether something was seen before, and whether long ago: generations of a Bloom filter, the oldest of which is forgotten as
+//! the youngest fills.
 
 /// Bits of one generation: 256 KB. Full at some 300,000 things, with one wrong "seen" among 50.
 const BITS: u64 = 1 << 21;
@@ -6,28 +7,27 @@ const WORDS: usize = (BITS / 64) as usize;
 const PROBES: u64 = 4;
 const FULL: u32 = 300_000;
 
-/// Things that were seen lately.
+/// Things that were seen lately, in `N` generations.
 #[derive(Debug)]
-pub(crate) struct Seen {
-    young: Box<[u64]>,
-    old: Box<[u64]>,
+pub(crate) struct Seen<const N: usize> {
+    /// The youngest first.
+    generations: [Box<[u64]>; N],
     size: u32,
 }
 
-impl Default for Seen {
+impl<const N: usize> Default for Seen<N> {
     fn default() -> Self {
-        let empty = || vec![0; WORDS].into_boxed_slice();
-        Self { young: empty(), old: empty(), size: 0 }
+        Self { generations: std::array::from_fn(|_| vec![0; WORDS].into_boxed_slice()), size: 0 }
     }
 }
 
-impl Seen {
+impl<const N: usize> Seen<N> {
     /// Notes a thing by its hash; whether it was there before.
     pub(crate) fn note(&mut self, hash: u64) -> bool {
-        let in_young = places(hash).all(|(word, bit)| self.young[word] & bit != 0);
-        let known = in_young || self.holds_older(hash);
-        if !in_young {
-            places(hash).for_each(|(word, bit)| self.young[word] |= bit);
+        let known = self.holds(hash);
+        let [young, ..] = &mut self.generations[..] else { return known };
+        if !holds(young, hash) {
+            places(hash).for_each(|(word, bit)| young[word] |= bit);
             self.size += 1;
             if self.size >= FULL {
                 self.age();
@@ -37,22 +37,25 @@ impl Seen {
     }
 
     /// Whether it was seen; nothing is noted.
-    #[cfg(test)]
     pub(crate) fn holds(&self, hash: u64) -> bool {
-        self.holds_older(hash) || places(hash).all(|(word, bit)| self.young[word] & bit != 0)
+        self.generations.iter().any(|generation| holds(generation, hash))
     }
 
-    /// Begins a generation: what was not seen since the one before is forgotten.
+    /// Begins a generation: what was last seen in the oldest one is forgotten.
     pub(crate) fn age(&mut self) {
-        std::mem::swap(&mut self.young, &mut self.old);
-        self.young.fill(0);
+        self.generations.rotate_right(1);
+        self.generations[..1].iter_mut().for_each(|young| young.fill(0));
         self.size = 0;
     }
 
-    /// Whether it was seen in the older generation.
-    pub(crate) fn holds_older(&self, hash: u64) -> bool {
-        places(hash).all(|(word, bit)| self.old[word] & bit != 0)
+    /// Whether it was seen in the oldest generation, so at least `N - 2` whole generations ago.
+    pub(crate) fn holds_oldest(&self, hash: u64) -> bool {
+        self.generations.last().is_some_and(|generation| holds(generation, hash))
     }
+}
+
+fn holds(generation: &[u64], hash: u64) -> bool {
+    places(hash).all(|(word, bit)| generation[word] & bit != 0)
 }
 
 fn places(hash: u64) -> impl Iterator<Item = (usize, u64)> {
@@ -73,7 +76,7 @@ mod tests {
     fn what_was_seen_is_known_for_a_generation_and_then_forgotten() {
         let mut rng = SmallRng::seed_from_u64(11);
         let things: Vec<u64> = (0..50_000).map(|_| rng.random()).collect();
-        let mut seen = Seen::default();
+        let mut seen = Seen::<2>::default();
         let known = things.iter().filter(|thing| seen.note(**thing)).count();
         assert!(known < 500, "{known} of 50,000 new things were taken for known ones");
         seen.age();
@@ -83,8 +86,21 @@ mod tests {
     }
 
     #[test]
+    fn what_was_seen_long_ago_is_told_from_what_was_seen_lately() {
+        let mut seen = Seen::<3>::default();
+        seen.note(7);
+        let oldest: Vec<_> = (0..4)
+            .map(|_| {
+                seen.age();
+                (seen.holds(7), seen.holds_oldest(7))
+            })
+            .collect();
+        assert_eq!(oldest, [(true, false), (true, true), (false, false), (false, false)]);
+    }
+
+    #[test]
     fn it_never_fills_up() {
-        let (mut rng, mut seen) = (SmallRng::seed_from_u64(13), Seen::default());
+        let (mut rng, mut seen) = (SmallRng::seed_from_u64(13), Seen::<2>::default());
         for _ in 0..2 * FULL + FULL / 2 {
             seen.note(rng.random());
         }
