@@ -7,7 +7,6 @@ use banto::{
     drill::{
         expect::Side,
         fleet::{Fleet, Setting},
-        grade::Grade,
         house::House,
         offset::Offset,
         plan::{Arrivals, Plan},
@@ -98,21 +97,17 @@ fn a_flood_that_looks_like_a_crowd_raises_no_limit_and_people_are_served() {
     holds("disguised-flood");
 }
 
-/// What somebody would have got who took the flood for a crowd: the limits of the viral tweet, for machines.
+/// What somebody would have got who took the flood for a crowd: the limits of the viral tweet. The models cannot bear it, refuse machines
+/// and people alike, and people get messages in place of answers for as long as the flood lasts.
 #[test]
-fn raising_the_limits_for_the_flood_would_have_bought_answers_for_machines() {
+fn raising_the_limits_for_the_flood_would_have_overwhelmed_the_models() {
     let plans = Plan::all(&Files::shipped()).expect("good files");
     let plan = plans.iter().find(|plan| &*plan.name == "disguised-flood").expect("a shipped drill");
     let raised = Plan { limits: Some((50, 80)), ..plan.clone() };
-    let grade = |plan: &Plan, side: Side| {
-        let played = play(plan, plan.seed, Some(side), shipped, |_, _| {}).expect("it plays");
-        played.with.or(played.without).expect("a run").grade
-    };
-    let (ours, theirs) = (grade(plan, Side::With), grade(&raised, Side::Without));
-    let answered = |grade: &Grade| grade.abuse_answered.expect("machines came");
-    assert!(answered(&theirs) > 3 * answered(&ours), "{} and {}", answered(&theirs), answered(&ours));
-    assert!(theirs.cost_usd > 2.0 * ours.cost_usd, "{} and {}", theirs.cost_usd, ours.cost_usd);
-    assert!(theirs.upstream_calls > 2 * ours.upstream_calls, "{} and {}", theirs.upstream_calls, ours.upstream_calls);
+    let played = play(&raised, plan.seed, Some(Side::Without), shipped, |_, _| {}).expect("it plays");
+    let people = played.without.expect("a run").grade;
+    assert!(people.harmed_s >= 800, "{people:?}");
+    assert!(people.degraded_answers >= 800, "{people:?}");
 }
 
 #[test]
