@@ -14,20 +14,25 @@ use tokio::{
 
 /// A chat-completions request that asks `text`.
 pub fn question(text: &str) -> String {
-    request(text, "")
+    request(text, "", "")
+}
+
+/// The same, neither to be answered from what is kept nor to be kept.
+pub fn unkept(text: &str) -> String {
+    request(text, "", "cache-control: no-store\r\n")
 }
 
 /// The same, to be answered as a stream of so many tokens, one in so many microseconds. The mock reads it in the question.
 pub fn streamed(text: &str, tokens: u64, micros: u64) -> String {
-    request(&format!("{text} Say it in {tokens} tokens, one in {micros} us."), r#""stream":true,"#)
+    request(&format!("{text} Say it in {tokens} tokens, one in {micros} us."), r#""stream":true,"#, "")
 }
 
-fn request(text: &str, more: &str) -> String {
+fn request(text: &str, more: &str, headers: &str) -> String {
     let body = format!(
         r#"{{"model":"banto",{more}"messages":[{{"role":"system","content":"You are the assistant of a bookshop. Answer in two sentences."}},{{"role":"user","content":"{text}"}}]}}"#
     );
     format!(
-        "POST /v1/chat/completions HTTP/1.1\r\nhost: localhost\r\ncontent-type: application/json\r\ncontent-length: {}\r\n\r\n{body}",
+        "POST /v1/chat/completions HTTP/1.1\r\nhost: localhost\r\ncontent-type: application/json\r\n{headers}content-length: {}\r\n\r\n{body}",
         body.len()
     )
 }

@@ -13,12 +13,13 @@ impl Report {
     }
 
     /// CPU time per request beside a floor's: medians, and the median of the ratios of each round.
-    pub fn cpu(&mut self, what: &str, floor: &str, rounds: &[(f64, f64)], most: f64) {
+    pub fn cpu(&mut self, what: &str, floor: &str, rounds: &[(f64, f64)], most: Option<f64>) {
         let ours = median(rounds.iter().map(|round| round.0));
         let theirs = median(rounds.iter().map(|round| round.1));
         let ratio = median(rounds.iter().map(|round| round.0 / round.1));
         let figure = format!("{ours:.1} us, {floor} {theirs:.1} us: {ratio:.2} x");
-        self.note(&format!("{what}, CPU per request"), figure, &format!("at most {most} x"));
+        let goal = most.map_or_else(|| "none of its own".to_owned(), |most| format!("at most {most} x"));
+        self.note(&format!("{what}, CPU per request"), figure, &goal);
     }
 }
 

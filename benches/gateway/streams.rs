@@ -31,7 +31,7 @@ pub async fn pass_through(banto: &Subject, nginx: &Subject, report: &mut Report)
             rounds.push((ours, theirs));
         }
     }
-    report.cpu("pass-through of a stream", "nginx proxy_pass", &rounds, 3.0);
+    report.cpu("pass-through of a stream", "nginx proxy_pass", &rounds, Some(3.0));
     let one = |n: u64| load::streamed(&format!("What happens on the {n}th island?"), 1, 0);
     let mut added = Vec::new();
     for round in 0..ROUNDS as u64 {

@@ -33,7 +33,11 @@ async fn semantic_answers_are_verified_in_the_background_and_the_labels_can_be_h
     let banto = Banto::start(OPEN).await;
     let turn = "{\"value\":\"0.05\",\"by\":\"test\",\"reason\":\"a test\"}";
     assert_eq!(post(&banto.url("/api/v1/knobs/shadow.share"), turn).await.expect("an answer").0, 200);
-    source(&banto, "When does One Piece volume 110 come out?").await;
+    // An answer is said before it is kept; a paraphrase that came too early would be kept as a question of its own.
+    until("the first answer is kept", async || {
+        source(&banto, "When does One Piece volume 110 come out?").await == "exact"
+    })
+    .await;
     until("the paraphrase hits", async || {
         source(&banto, "When will One Piece vol. 110 be released?").await == "semantic"
     })
