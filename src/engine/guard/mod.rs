@@ -1,6 +1,6 @@
 //! Guardrails: what may be said, checked before, while or after it is said.
 //!
-//! Every answer goes through two tiers: the operator's own rules ([`rules`]), which cost microseconds, and a service
+//! Every answer goes through two tiers: the operator's own rules (`rules`), which cost microseconds, and a service
 //! ([`guardrail::Guardrail`]), where one is configured and the rules found nothing to block. When it happens is the
 //! intent's [`mode::Mode`], which knobs turn within the intent's bounds:
 //!

@@ -1,7 +1,7 @@
 //! Prompts and the provider's prompt cache.
 //!
 //! A provider keeps the beginning of a prompt, and a single byte that changes in it costs the whole. So prompts are files
-//! ([`file`]) in named versions; which one is in force says a knob of each, so that all nodes turn at once; [`deployer`]
+//! ([`mod@file`]) in named versions; which one is in force says a knob of each, so that all nodes turn at once; [`deployer`]
 //! turns it in a window, warmed ahead and watched afterwards. What applications bring themselves is measured all the same
 //! ([`labels`], [`recent`]), compared ([`changing`]) and, where it is wished, kept alive ([`alive`]).
 //!

@@ -2,7 +2,7 @@
 //!
 //! The size follows its knob while requests are under way: growing adds places at once, shrinking takes them back as they
 //! come free, so that no request is dropped. The queue is first come, first served, bounded in length and in time. A pool
-//! that adapts finds its size itself ([`limit`]), and the knob is its ceiling.
+//! that adapts finds its size itself (`limit`), and the knob is its ceiling.
 
 mod limit;
 
