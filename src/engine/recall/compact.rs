@@ -4,6 +4,7 @@
 //! take more room than an entry may have. Everything but the words stays, event by event.
 
 use bytes::Bytes;
+use memchr::memmem;
 use serde_json::Value;
 
 use crate::engine::completion::words_of_event;
@@ -13,10 +14,17 @@ pub(super) fn compact(events: &[Bytes]) -> Vec<Bytes> {
     let mut compacted = Vec::new();
     let mut open: Option<Open> = None;
     for event in events {
+        if let Some((run, words)) =
+            open.as_mut().and_then(|run| run.around.as_ref()?.words(event).map(|words| (run, words)))
+        {
+            run.extend(&words);
+            continue;
+        }
         match (open.as_mut(), words_of(event)) {
             (Some(run), Some((frame, _, words))) if run.frame == frame => run.extend(&words),
             (_, Some((frame, path, words))) => {
-                let run = Open { first: event.clone(), frame, path, words, events: 1 };
+                let around = Around::of(event, &words);
+                let run = Open { first: event.clone(), frame, around, path, words, events: 1 };
                 compacted.extend(open.replace(run).map(Open::close));
             }
             (_, None) => {
@@ -35,6 +43,8 @@ struct Open {
     first: Bytes,
     /// What they share: the event without its words.
     frame: Value,
+    /// The same as it stands in the first of them, where that can be told: most events differ in nothing else.
+    around: Option<Around>,
     /// Where the words belong.
     path: &'static str,
     words: String,
@@ -58,6 +68,31 @@ impl Open {
     }
 }
 
+/// The bytes before and after an event's words.
+struct Around {
+    before: Bytes,
+    after: Bytes,
+}
+
+impl Around {
+    /// `None` where the words are written in another way than ours, or stand somewhere else before.
+    fn of(event: &Bytes, words: &str) -> Option<Self> {
+        let literal = serde_json::to_string(words).ok()?;
+        let at = memmem::find(event, literal.as_bytes())?;
+        let around = Self { before: event.slice(..at), after: event.slice(at + literal.len()..) };
+        let others = format!("{words}?");
+        let probe = [&around.before[..], serde_json::to_string(&others).ok()?.as_bytes(), &around.after[..]].concat();
+        let (_, _, read) = words_of(&probe.into())?;
+        (read == others).then_some(around)
+    }
+
+    /// The words of an event that is otherwise the same.
+    fn words(&self, event: &Bytes) -> Option<String> {
+        let literal = event.strip_prefix(&self.before[..])?.strip_suffix(&self.after[..])?;
+        serde_json::from_slice(literal).ok()
+    }
+}
+
 /// An event without its words, and them; `None` when it has none, or several choices.
 fn words_of(event: &Bytes) -> Option<(Value, &'static str, String)> {
     let mut frame: Value = serde_json::from_slice(event).ok()?;
@@ -65,9 +100,12 @@ fn words_of(event: &Bytes) -> Option<(Value, &'static str, String)> {
         return None;
     }
     let (path, _) = words_of_event(&frame)?;
-    // Converse pads its events to lengths that tell nothing.
+    // Converse and OpenAI pad their events to lengths that tell nothing.
     if let Some(Value::Object(delta)) = frame.get_mut("contentBlockDelta") {
         delta.remove("p");
+    }
+    if let Some(frame) = frame.as_object_mut() {
+        frame.remove("obfuscation");
     }
     match frame.pointer_mut(path)?.take() {
         Value::String(words) => Some((frame, path, words)),
@@ -77,6 +115,7 @@ fn words_of(event: &Bytes) -> Option<(Value, &'static str, String)> {
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
     use serde_json::json;
 
     use super::*;
@@ -119,6 +158,35 @@ mod tests {
                 .into()
         };
         assert_eq!(compact(&[messages("Na"), messages("ruto")]), [messages("Naruto")]);
+    }
+
+    #[test]
+    fn padding_keeps_no_events_apart() {
+        let padded = |words: &str, padding: &str| -> Bytes {
+            json!({ "choices": [{ "index": 0, "delta": { "content": words } }], "obfuscation": padding })
+                .to_string()
+                .into()
+        };
+        assert_eq!(compact(&[padded("Na", "x"), padded("ruto", "yyy")]).len(), 1);
+    }
+
+    proptest! {
+        #[test]
+        fn no_word_is_lost_or_added_whatever_it_looks_like(
+            words in prop::collection::vec(prop::sample::select(&["c-1", "x_new", "", "?", "\"", "\\n\n", "忍者", "content", "null"][..]), 1..9),
+            escaped in prop::collection::vec(any::<bool>(), 9),
+        ) {
+            let events: Vec<_> = words.iter().zip(escaped).map(|(words, escaped)| {
+                let plain = event(&json!({ "content": words }));
+                // Another way to write the same event.
+                let other = || String::from_utf8_lossy(&plain).replace('忍', "\\u5fcd").into();
+                if escaped { other() } else { plain }
+            }).collect();
+            let kept = compact(&events);
+            prop_assert_eq!(kept.len(), 1);
+            let (_, _, said) = words_of(&kept[0]).expect("words");
+            prop_assert_eq!(said, words.concat());
+        }
     }
 
     #[test]
