@@ -12,19 +12,31 @@ use tokio::{
     time::Instant,
 };
 
+/// For a request that is neither to be answered from what is kept nor to be kept.
+const UNKEPT: &str = "cache-control: no-store\r\n";
+
 /// A chat-completions request that asks `text`.
 pub fn question(text: &str) -> String {
     request(text, "", "")
 }
 
-/// The same, neither to be answered from what is kept nor to be kept.
+/// The same, not kept.
 pub fn unkept(text: &str) -> String {
-    request(text, "", "cache-control: no-store\r\n")
+    request(text, "", UNKEPT)
 }
 
 /// The same, to be answered as a stream of so many tokens, one in so many microseconds. The mock reads it in the question.
 pub fn streamed(text: &str, tokens: u64, micros: u64) -> String {
-    request(&format!("{text} Say it in {tokens} tokens, one in {micros} us."), r#""stream":true,"#, "")
+    request(&paced(text, tokens, micros), r#""stream":true,"#, "")
+}
+
+/// Such a stream, not kept.
+pub fn streamed_unkept(text: &str, tokens: u64, micros: u64) -> String {
+    request(&paced(text, tokens, micros), r#""stream":true,"#, UNKEPT)
+}
+
+fn paced(text: &str, tokens: u64, micros: u64) -> String {
+    format!("{text} Say it in {tokens} tokens, one in {micros} us.")
 }
 
 fn request(text: &str, more: &str, headers: &str) -> String {

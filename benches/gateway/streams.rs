@@ -16,9 +16,21 @@ const STREAMS: usize = 500;
 /// Readers of one answer.
 const FOLLOWERS: usize = 5_000;
 
-/// A stream of a miss, event by event, beside nginx without buffering.
+/// Streams event by event, beside nginx without buffering: passed through, and kept.
 pub async fn pass_through(banto: &Subject, nginx: &Subject, report: &mut Report) -> Outcome {
-    let unique = |n: u64| load::streamed(&format!("What happens in the {n}th year of the voyage?"), TOKENS, PACE_US);
+    let text = |n: u64| format!("What happens in the {n}th year of the voyage?");
+    let unkept = |n: u64| load::streamed_unkept(&text(n), TOKENS, PACE_US);
+    let kept = |n: u64| load::streamed(&text(n), TOKENS, PACE_US);
+    report.cpu("pass-through of a stream", "nginx proxy_pass", &by_turns(banto, nginx, unkept).await?, Some(3.0));
+    report.cpu("a stream that is kept", "nginx proxy_pass", &by_turns(banto, nginx, kept).await?, None);
+    first_token(banto, nginx, report).await
+}
+
+async fn by_turns(
+    banto: &Subject,
+    nginx: &Subject,
+    unique: impl Fn(u64) -> String,
+) -> Result<Vec<(f64, f64)>, Box<dyn Error>> {
     if !String::from_utf8_lossy(&banto.sample(unique(0)).await?).contains(" token") {
         return Err("the model's stream does not come through".into());
     }
@@ -31,8 +43,11 @@ pub async fn pass_through(banto: &Subject, nginx: &Subject, report: &mut Report)
             rounds.push((ours, theirs));
         }
     }
-    report.cpu("pass-through of a stream", "nginx proxy_pass", &rounds, Some(3.0));
-    let one = |n: u64| load::streamed(&format!("What happens on the {n}th island?"), 1, 0);
+    Ok(rounds)
+}
+
+async fn first_token(banto: &Subject, nginx: &Subject, report: &mut Report) -> Outcome {
+    let one = |n: u64| load::streamed_unkept(&format!("What happens on the {n}th island?"), 1, 0);
     let mut added = Vec::new();
     for round in 0..ROUNDS as u64 {
         let base = 3_000_000_000 + round * 100_000;
