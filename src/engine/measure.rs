@@ -66,6 +66,11 @@ impl Timer {
         Self { started: Instant::now(), measures }
     }
 
+    /// How long it has taken so far.
+    pub fn elapsed(&self) -> Duration {
+        self.started.elapsed()
+    }
+
     /// The answer has begun.
     pub fn first_byte(&self) {
         self.measures.first_token.record_time(self.started.elapsed());

@@ -40,6 +40,13 @@ async fn whole_answers_streams_and_invocations_work_with_the_stock_client() {
 }
 
 #[tokio::test]
+async fn langchain_works_with_another_address_and_nothing_else() {
+    let model = "anthropic.claude-3-5-sonnet-20240620-v1:0";
+    let banto = Banto::start(&quick("").replace(ARN, model)).await;
+    assert_eq!(python("langchain_bedrock.py", &[&banto.url(""), model]), "");
+}
+
+#[tokio::test]
 async fn who_asks_the_same_at_once_reads_the_same_stream() {
     let slow =
         "models:\n  - { name: primary, kind: simulated, profile: { first_token: 3s, cold: 0ms, per_token: 20ms } }\n";

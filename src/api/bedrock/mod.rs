@@ -6,6 +6,7 @@
 mod count;
 mod error;
 mod identity;
+mod metrics;
 mod operation;
 mod reply;
 mod request;

@@ -9,6 +9,7 @@ use serde_json::{json, value::RawValue};
 use super::{
     error::{self, BedrockError},
     identify, json as body_of,
+    metrics::Metrics,
     operation::Operation,
 };
 use crate::{
@@ -71,12 +72,15 @@ fn pieces(
     operation: Operation,
     timer: Timer,
 ) -> impl futures_util::Stream<Item = Bytes> + Send {
-    stream::unfold(Some((reader, timer)), move |state| {
+    stream::unfold(Some((reader, timer, Metrics::default())), move |state| {
         let source = told.provenance.source;
         async move {
-            let (mut reader, timer) = state?;
+            let (mut reader, timer, mut metrics) = state?;
             let frame = match reader.next().await {
-                Some(Ok(event)) => reader.framed(operation.form(), &event, |event| framed(event, operation)),
+                Some(Ok(event)) => match operation.is_invoke().then(|| metrics.add(&event, &timer)).flatten() {
+                    Some(own) => framed(&own, operation),
+                    None => reader.framed(operation.form(), &event, |event| framed(event, operation)),
+                },
                 Some(Err(failure)) => {
                     timer.failed("cut");
                     return error::exception(&failure).encode().ok().map(|frame| (frame, None));
@@ -87,7 +91,7 @@ fn pieces(
                 }
             };
             match frame {
-                Ok(frame) => Some((frame, Some((reader, timer)))),
+                Ok(frame) => Some((frame, Some((reader, timer, metrics)))),
                 Err(_) => {
                     timer.failed("cut");
                     error::exception(&Failure::abandoned()).encode().ok().map(|frame| (frame, None))
