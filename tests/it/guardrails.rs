@@ -242,7 +242,7 @@ async fn bedrock_looks_after_the_rules_and_a_masked_answer_is_kept_as_it_was_sai
     let mut told = ask(&banto, "/v1/chat/completions", &recommend(" for Aiko")).await;
     // It is said before it is kept.
     for _ in 0..200 {
-        if told.0.as_deref() != Some("coalesced") {
+        if told.0.as_deref() == Some("exact") {
             break;
         }
         tokio::time::sleep(Duration::from_millis(10)).await;
