@@ -10,18 +10,15 @@ mod mock;
 mod report;
 mod streams;
 mod subject;
+mod turns;
 
 use std::{error::Error, time::Duration};
 
 use report::Report;
 use subject::Subject;
 
-/// Rounds by turns; the median of their ratios is reported.
-const ROUNDS: usize = 5;
 /// Requests a round.
 const REQUESTS: u64 = 20_000;
-/// Connections of the throughput rounds.
-const CONNECTIONS: usize = 16;
 
 fn main() -> Result<(), Box<dyn Error>> {
     let arguments: Vec<String> = std::env::args().collect();
@@ -67,29 +64,10 @@ fn stay_awake() {
     });
 }
 
-/// Requests by turns to Banto and to nginx, each a question of its own.
-async fn by_turns(
-    banto: &Subject,
-    nginx: &Subject,
-    unique: impl Fn(u64) -> String,
-) -> Result<Vec<(f64, f64)>, Box<dyn Error>> {
-    let mut rounds = Vec::new();
-    for round in 0..=ROUNDS as u64 {
-        let base = round * 10 * REQUESTS;
-        let ours = banto.cpu_per_request(CONNECTIONS, REQUESTS, |n| unique(base + n)).await?;
-        let theirs = nginx.cpu_per_request(CONNECTIONS, REQUESTS, |n| unique(base + n)).await?;
-        // The first round warms caches and pools.
-        if round > 0 {
-            rounds.push((ours, theirs));
-        }
-    }
-    Ok(rounds)
-}
-
 /// A miss each time whose answer is kept: looked for, found by nobody, asked, embedded, stored, written to disk.
 async fn kept_miss(banto: &Subject, nginx: &Subject, report: &mut Report) -> Result<(), Box<dyn Error>> {
     let unique = |n: u64| load::question(&format!("What happens in chapter {n} of the story about the lighthouse?"));
-    let rounds = by_turns(banto, nginx, unique).await?;
+    let rounds = turns::cpu(banto, nginx, REQUESTS, unique).await?;
     report.cpu("a miss that is kept", "nginx proxy_pass", &rounds, None);
     Ok(())
 }
@@ -97,21 +75,10 @@ async fn kept_miss(banto: &Subject, nginx: &Subject, report: &mut Report) -> Res
 /// What is neither answered from the cache nor kept; limits, breaker and budgets are on.
 async fn pass_through(banto: &Subject, nginx: &Subject, report: &mut Report) -> Result<(), Box<dyn Error>> {
     let unique = |n: u64| load::unkept(&format!("What happens in chapter {n} of the story about the lighthouse?"));
-    let rounds = by_turns(banto, nginx, unique).await?;
+    let rounds = turns::cpu(banto, nginx, REQUESTS, unique).await?;
     report.cpu("pass-through", "nginx proxy_pass", &rounds, Some(3.0));
-    let mut added = Vec::new();
-    for round in 0..ROUNDS as u64 {
-        let base = 1_000_000_000 + round * 100_000;
-        let ours = banto.latency(3_000, |n| unique(base + n)).await?.whole;
-        let direct = nginx.upstream_latency(3_000, |n| unique(base + n)).await?.whole;
-        added.push(ours.saturating_sub(direct));
-    }
-    added.sort();
-    report.note(
-        "added median latency, one connection",
-        format!("{:.3} ms", added[ROUNDS / 2].as_secs_f64() * 1e3),
-        "at most 0.2 ms",
-    );
+    let added = turns::added(banto, 3_000, unique, |times| times.whole).await?;
+    report.note("added median latency, one connection", added, "at most 0.2 ms");
     Ok(())
 }
 
@@ -123,14 +90,7 @@ async fn exact_hit(banto: &Subject, report: &mut Report) -> Result<(), Box<dyn E
     drop(answer);
     let answer = banto.sample(same(0)).await?;
     let bare = Subject::bare_hyper(&answer).await?;
-    let mut rounds = Vec::new();
-    for round in 0..=ROUNDS {
-        let ours = banto.cpu_per_request(CONNECTIONS, REQUESTS * 2, same).await?;
-        let floor = bare.cpu_per_request(CONNECTIONS, REQUESTS * 2, same).await?;
-        if round > 0 {
-            rounds.push((ours, floor));
-        }
-    }
+    let rounds = turns::cpu(banto, &bare, REQUESTS * 2, same).await?;
     report.cpu("exact hit", "bare hyper", &rounds, Some(1.5));
     Ok(())
 }

@@ -2,13 +2,12 @@
 
 use std::{error::Error, net::SocketAddr, time::Duration};
 
-use crate::{ROUNDS, load, report::Report, subject::Subject};
+use crate::{load, report::Report, subject::Subject, turns};
 
 type Outcome = Result<(), Box<dyn Error>>;
 
-/// Requests a round, over so many connections, of so many tokens at this pace.
+/// Requests a round, of so many tokens at this pace.
 const REQUESTS: u64 = 1_500;
-const CONNECTIONS: usize = 16;
 const TOKENS: u64 = 50;
 const PACE_US: u64 = 1_000;
 /// Streams at once.
@@ -21,43 +20,16 @@ pub async fn pass_through(banto: &Subject, nginx: &Subject, report: &mut Report)
     let text = |n: u64| format!("What happens in the {n}th year of the voyage?");
     let unkept = |n: u64| load::streamed_unkept(&text(n), TOKENS, PACE_US);
     let kept = |n: u64| load::streamed(&text(n), TOKENS, PACE_US);
-    report.cpu("pass-through of a stream", "nginx proxy_pass", &by_turns(banto, nginx, unkept).await?, Some(3.0));
-    report.cpu("a stream that is kept", "nginx proxy_pass", &by_turns(banto, nginx, kept).await?, None);
-    first_token(banto, nginx, report).await
-}
-
-async fn by_turns(
-    banto: &Subject,
-    nginx: &Subject,
-    unique: impl Fn(u64) -> String,
-) -> Result<Vec<(f64, f64)>, Box<dyn Error>> {
-    if !String::from_utf8_lossy(&banto.sample(unique(0)).await?).contains(" token") {
+    if !String::from_utf8_lossy(&banto.sample(unkept(0)).await?).contains(" token") {
         return Err("the model's stream does not come through".into());
     }
-    let mut rounds = Vec::new();
-    for round in 0..=ROUNDS as u64 {
-        let base = 2_000_000_000 + round * 100_000;
-        let ours = banto.cpu_per_request(CONNECTIONS, REQUESTS, |n| unique(base + n)).await?;
-        let theirs = nginx.cpu_per_request(CONNECTIONS, REQUESTS, |n| unique(base + n)).await?;
-        if round > 0 {
-            rounds.push((ours, theirs));
-        }
-    }
-    Ok(rounds)
-}
-
-async fn first_token(banto: &Subject, nginx: &Subject, report: &mut Report) -> Outcome {
+    let (passed, stored) =
+        (turns::cpu(banto, nginx, REQUESTS, unkept).await?, turns::cpu(banto, nginx, REQUESTS, kept).await?);
+    report.cpu("pass-through of a stream", "nginx proxy_pass", &passed, Some(3.0));
+    report.cpu("a stream that is kept", "nginx proxy_pass", &stored, None);
     let one = |n: u64| load::streamed_unkept(&format!("What happens on the {n}th island?"), 1, 0);
-    let mut added = Vec::new();
-    for round in 0..ROUNDS as u64 {
-        let base = 3_000_000_000 + round * 100_000;
-        let ours = banto.latency(2_000, |n| one(base + n)).await?.first;
-        let direct = nginx.upstream_latency(2_000, |n| one(base + n)).await?.first;
-        added.push(ours.saturating_sub(direct));
-    }
-    added.sort();
-    let median = added[ROUNDS / 2].as_secs_f64() * 1e3;
-    report.note("added time to first token, one connection", format!("{median:.3} ms"), "at most 0.3 ms");
+    let added = turns::added(banto, 2_000, one, |times| times.first).await?;
+    report.note("added time to first token, one connection", added, "at most 0.3 ms");
     Ok(())
 }
 

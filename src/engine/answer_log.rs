@@ -4,7 +4,10 @@
 //! are all readers of that log. Chunks are shared, never copied. A log ends sealed (it may be stored) or failed (it may
 //! not); a writer that is dropped without either fails the log, so that no reader waits for ever.
 
-use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
+use std::{
+    convert::Infallible,
+    sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError},
+};
 
 use bytes::Bytes;
 use tokio::sync::Notify;
@@ -225,10 +228,16 @@ impl LogReader {
 
     /// The chunk that was read last as it goes over the wire. The first reader that wants it in this `form` has it made,
     /// all others share it: of thousands of followers one copies.
+    pub fn framed(&self, form: &'static str, chunk: &Bytes, make: impl FnOnce(&Bytes) -> Bytes) -> Bytes {
+        let Ok(framed) = self.try_framed(form, chunk, |chunk| Ok::<_, Infallible>(make(chunk)));
+        framed
+    }
+
+    /// The same where making it may fail.
     ///
     /// # Errors
     /// Those of `make`; nothing is kept then.
-    pub fn framed<E>(
+    pub fn try_framed<E>(
         &self,
         form: &'static str,
         chunk: &Bytes,
@@ -282,10 +291,10 @@ mod tests {
             let chunk = reader.next().await.expect("a chunk").expect("no failure");
             let framed = reader.framed("sse", &chunk, |chunk| {
                 made += 1;
-                Ok::<_, ()>([b"data: ", &chunk[..]].concat().into())
+                [b"data: ", &chunk[..]].concat().into()
             });
-            sent.insert(framed.expect("framed").as_ptr());
-            let other = reader.framed("frame", &chunk, |_| Ok::<_, ()>(Bytes::from_static(b"other")));
+            sent.insert(framed.as_ptr());
+            let other = reader.try_framed("frame", &chunk, |_| Ok::<_, ()>(Bytes::from_static(b"other")));
             assert_eq!(other, Ok(Bytes::from_static(b"other")), "another form is not mixed up with it");
         }
         assert_eq!((made, sent.len()), (1, 1));

@@ -1,7 +1,5 @@
 //! An answer as Anthropic sends it: a message, or its events with their names.
 
-use std::convert::Infallible;
-
 use bytes::Bytes;
 use futures_util::stream;
 use http::{HeaderValue, Response};
@@ -54,7 +52,11 @@ fn pieces(reader: LogReader, told: Told, timer: Timer) -> impl futures_util::Str
             let (mut reader, timer, first) = state?;
             match reader.next().await {
                 Some(Ok(event)) => {
-                    let piece = if first { framed(&told.tell(&event)) } else { shared(&reader, &event) };
+                    let piece = if first {
+                        framed(&told.tell(&event))
+                    } else {
+                        reader.framed("named sse", &event, |event| framed(event))
+                    };
                     Some((piece, Some((reader, timer, false))))
                 }
                 Some(Err(failure)) => {
@@ -69,12 +71,6 @@ fn pieces(reader: LogReader, told: Told, timer: Timer) -> impl futures_util::Str
             }
         }
     })
-}
-
-/// An event that is the same for all who read this answer.
-fn shared(reader: &LogReader, event: &Bytes) -> Bytes {
-    let Ok(piece) = reader.framed("named sse", event, |event| Ok::<_, Infallible>(framed(event)));
-    piece
 }
 
 fn framed(event: &[u8]) -> Bytes {

@@ -79,7 +79,7 @@ fn pieces(
             let frame = match reader.next().await {
                 Some(Ok(event)) => match operation.is_invoke().then(|| metrics.add(&event, &timer)).flatten() {
                     Some(own) => framed(&own, operation),
-                    None => reader.framed(operation.form(), &event, |event| framed(event, operation)),
+                    None => reader.try_framed(operation.form(), &event, |event| framed(event, operation)),
                 },
                 Some(Err(failure)) => {
                     timer.failed("cut");

@@ -45,14 +45,15 @@ impl Chat {
         let (head, body) = request.into_parts();
         let caller = self.keys.caller_from(&head).map_err(|unknown| ApiError::unauthorized(unknown.given))?;
         let body = body::read(body, self.largest).await?;
-        let model = model(&body)?;
+        let fields = fields(&body)?;
+        let model = model(&fields)?;
         let admitted = self.engine.admission.admit(&caller, None).await;
         admitted.map_err(|limited| ApiError::from(Refusal::Limited(limited)))?;
         if let Some(answer) = self.passed_on(&model, &body).await {
             return answer.map(as_json).map_err(|failure| failed(&failure));
         }
         let embedder = self.embedder.as_ref().ok_or_else(ApiError::no_embedder)?;
-        let wanted = Wanted::read(&body, model, &**embedder, &self.models)?;
+        let wanted = Wanted::read(&fields, model, &**embedder, &self.models)?;
         let vectors = vectors(embedder, wanted.input).await?;
         let data = vectors.iter().enumerate();
         let data: Vec<_> = data.map(|(index, vector)| entry(index, vector, wanted.base64)).collect();
@@ -77,10 +78,15 @@ fn failed(failure: &Failure) -> ApiError {
     ApiError { retry_after: failure.retry_after.or(error.retry_after), ..error }
 }
 
-/// The model that a body names.
-fn model(body: &Bytes) -> Result<Cow<'_, str>, ApiError> {
+/// What a body says; what decides about it is said once.
+fn fields(body: &Bytes) -> Result<Fields<'_>, ApiError> {
     let fields = Fields::read(utf8(body)?)?;
     fields.once_each(&["model", "input"])?;
+    Ok(fields)
+}
+
+/// The model that it names.
+fn model<'a>(fields: &Fields<'a>) -> Result<Cow<'a, str>, ApiError> {
     fields.text("model").ok_or_else(|| ApiError::invalid(None, None, "you must provide a model parameter"))
 }
 
@@ -114,8 +120,12 @@ struct Wanted<'a> {
 }
 
 impl<'a> Wanted<'a> {
-    fn read(body: &'a Bytes, model: Cow<'a, str>, embedder: &dyn Embedder, known: &[String]) -> Result<Self, ApiError> {
-        let fields = Fields::read(utf8(body)?)?;
+    fn read(
+        fields: &Fields<'a>,
+        model: Cow<'a, str>,
+        embedder: &dyn Embedder,
+        known: &[String],
+    ) -> Result<Self, ApiError> {
         if !is_called(embedder, &model) && !known.iter().any(|name| *name == model) {
             return Err(ApiError::unknown_model(&model, embedder.name()));
         }
@@ -132,7 +142,7 @@ impl<'a> Wanted<'a> {
             let message = format!("Invalid 'dimensions': this model's vectors have {has} numbers.");
             return Err(ApiError::invalid(Some("dimensions"), None, message));
         }
-        Ok(Self { model, input: input(&fields)?, base64 })
+        Ok(Self { model, input: input(fields)?, base64 })
     }
 }
 
@@ -196,7 +206,7 @@ mod tests {
 
     fn read(body: &str) -> Result<(String, usize, bool), String> {
         let body = Bytes::copy_from_slice(body.as_bytes());
-        let wanted = model(&body).and_then(|model| Wanted::read(&body, model, &Two, &["banto".into()]));
+        let wanted = fields(&body).and_then(|fields| Wanted::read(&fields, model(&fields)?, &Two, &["banto".into()]));
         let wanted = wanted.map_err(|error| error.message)?;
         Ok((wanted.model.into_owned(), wanted.input.len(), wanted.base64))
     }

@@ -1,8 +1,6 @@
 //! An answer as a response: in the shape that was asked for, with where it came from in headers and in the body's
 //! `banto` member.
 
-use std::convert::Infallible;
-
 use bytes::Bytes;
 use futures_util::stream;
 use http::{HeaderValue, Response};
@@ -83,7 +81,7 @@ fn pieces(
                 Some(Ok(event)) => {
                     let piece = match first.take() {
                         Some(origin) => framed(&origin.tell(&event)),
-                        None => shared(&reader, &event),
+                        None => reader.framed("sse", &event, |event| framed(event)),
                     };
                     return Some((piece, Some((reader, timer, first))));
                 }
@@ -99,12 +97,6 @@ fn pieces(
             }
         }
     })
-}
-
-/// An event that is the same for all who read this answer.
-fn shared(reader: &LogReader, event: &Bytes) -> Bytes {
-    let Ok(piece) = reader.framed("sse", event, |event| Ok::<_, Infallible>(framed(event)));
-    piece
 }
 
 fn framed(event: &[u8]) -> Bytes {

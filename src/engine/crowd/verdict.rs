@@ -298,17 +298,7 @@ mod tests {
 
     #[test]
     fn where_nobody_says_who_asks_nothing_is_claimed() {
-        let nobody = Signs {
-            named: 0.0,
-            per_client: None,
-            asked: None,
-            evenness: None,
-            repetition: None,
-            newcomers: None,
-            follow_up: None,
-            pauses: None,
-            ..people()
-        };
+        let nobody = without(people(), 0);
         assert_eq!((judge(nobody).verdict, judge(nobody).score), (Verdict::Unclear, None));
         assert_eq!(judge(nobody).missing, [Part::Clients, Part::Repetition, Part::FollowUp, Part::Tenacity]);
         assert_eq!(judge(Signs { requests: 20.0, ..people() }).verdict, Verdict::Quiet);

@@ -73,8 +73,10 @@ impl EmbeddingModels {
             failed: count(name, "failed"),
             latency: registry.distribution(&catalogue::EMBEDDINGS_LATENCY, &[name]),
         };
-        let models =
-            models.into_iter().map(|model| (meters(&model.name), model)).map(|(meters, model)| (model, meters));
+        let models = models.into_iter().map(|model| {
+            let meters = meters(&model.name);
+            (model, meters)
+        });
         Self { models: models.collect(), outbound, clock, dice }
     }
 
